@@ -1,0 +1,65 @@
+// What the monitor tells the outside: a status page and an event ring at the start of the pool, in normal DRAM,
+// so that the host reads them with QMP `pmemsave` while the machine runs. Nothing secret lies there.
+// Little-endian. Offsets in bytes from BOOT_POOL_PA.
+
+export const STATUS_MAGIC_LOW: u32 = 0x535a5456; // "VTZS"
+export const STATUS_MAGIC_HIGH: u32 = 0x31544154; // "TAT1"
+
+export const STATUS_MAGIC: u32 = 0x00; // u64
+export const STATUS_GUEST_SLOTS: u32 = 0x08; // u32, rows below
+export const STATUS_EVENT_SLOTS: u32 = 0x0c; // u32, entries of the ring
+export const STATUS_EVENT_COUNT: u32 = 0x10; // u64, events ever written; entry n lies at n % slots
+export const STATUS_POOL_TOTAL: u32 = 0x18; // u64, bytes of the pool that TEEs can have
+export const STATUS_POOL_FREE: u32 = 0x20; // u64
+export const STATUS_GUESTS_CREATED: u32 = 0x28; // u64, ever
+export const STATUS_GUESTS_DESTROYED: u32 = 0x30; // u64, ever
+export const STATUS_GUEST_BASE: u32 = 0x100;
+export const STATUS_GUEST_SIZE: u32 = 0x80;
+
+// A row per guest slot.
+export const GUEST_STATE: u32 = 0x00; // u32, GUEST_*
+export const GUEST_VMID: u32 = 0x04; // u32, of its N world
+export const GUEST_ID: u32 = 0x08; // u64, 1 for the first guest that ever was, never used again
+export const GUEST_SWITCHES: u32 = 0x10; // u64, entries into the S world by a call
+export const GUEST_FOREIGN: u32 = 0x18; // u64, foreign interrupts made pending for the TEE
+export const GUEST_PREEMPTIONS: u32 = 0x20; // u64, times the TEE did not leave within the bound
+export const GUEST_EXITS: u32 = 0x28; // u64, other exits of the S world (device emulation, traps)
+export const GUEST_TEE_CORES: u32 = 0x30; // u32, cores that are up in the TEE
+export const GUEST_ADAPTED_SITES: u32 = 0x34; // u32, instructions adapted in its image
+export const GUEST_TIMER_INTERRUPTS: u32 = 0x38; // u64, secure-timer interrupts delivered
+export const GUEST_BOOT_TICKS: u32 = 0x40; // u64, CNTPCT ticks from the first entry to ENTRY_DONE
+
+export const GUEST_NONE: u32 = 0;
+export const GUEST_BOOTING: u32 = 1;
+export const GUEST_READY: u32 = 2;
+export const GUEST_FAULTED: u32 = 3;
+
+// The event ring.
+export const EVENT_BASE: u32 = 0x1000;
+export const EVENT_SIZE: u32 = 0x20;
+export const EVENT_SLOTS: u32 = 384;
+export const EVENT_TICKS: u32 = 0x00; // u64, CNTPCT
+export const EVENT_KIND: u32 = 0x08; // u32, EVENT_*
+export const EVENT_GUEST: u32 = 0x0c; // u32, guest id, 0 = none
+export const EVENT_ARGUMENT_0: u32 = 0x10; // u64
+export const EVENT_ARGUMENT_1: u32 = 0x18; // u64
+
+export const EVENT_MONITOR_BOOTED: u32 = 1;
+export const EVENT_LOCKDOWN: u32 = 2; // first load of a stage-2 root; VTTBR_EL2
+export const EVENT_GUEST_CREATED: u32 = 3; // VTTBR_EL2, PA of the TEE's RAM
+export const EVENT_SITE_ADAPTED: u32 = 4; // IPA, original instruction
+export const EVENT_TEE_READY: u32 = 5; // vector table, boot ticks
+export const EVENT_TEE_CORE_ON: u32 = 6; // core
+export const EVENT_TEE_FAULTED: u32 = 7; // FAULT_*, ELR or syndrome
+export const EVENT_GUEST_DESTROYED: u32 = 8; // switches
+export const EVENT_POOL_EXHAUSTED: u32 = 9; // VTTBR_EL2
+export const EVENT_VIOLATION: u32 = 10; // what, where
+
+// Why a TEE was stopped (argument 0 of EVENT_TEE_FAULTED; argument 1 is the detail).
+export const FAULT_ADAPTED_SITES: u32 = 1; // the image has another number of secure-timer sites: how many
+export const FAULT_PANIC: u32 = 2; // WFI where the profile says that it means a panic: ELR
+export const FAULT_MEMORY: u32 = 3; // an address that nothing backs: IPA
+export const FAULT_EXCEPTION: u32 = 4; // an exception that a TEE has no reason to cause: ESR_EL2
+export const FAULT_CALL: u32 = 5; // an SMC of the dispatcher's ABI at the wrong moment: x0
+export const FAULT_CORE_ON: u32 = 6; // a core's CPU_ON entry did not succeed: core
+export const FAULT_STUCK: u32 = 7; // it never left although interrupts waited: ELR

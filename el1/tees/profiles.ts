@@ -1,0 +1,44 @@
+// What the monitor must know of each TEE kernel that a guest can have: data, no code (design, section 5).
+// The words are those of abi/boot-package.ts; the host writes them into the boot package as a TEE row.
+
+import { ENTRY_KIND_VECTOR, FOREIGN_VFIQ, TIMER_CNTPS, WFI_FAULTS } from "../../abi/boot-package.ts";
+
+export interface TeeProfile {
+  readonly name: string;
+  readonly loadIpa: number;
+  readonly entryIpa: number;
+  readonly entryKind: number;
+  readonly coreCount: number;
+  readonly timer: number;
+  readonly foreignInterrupt: number;
+  readonly foreignIntid: number;
+  /** Secure-timer instructions that the monitor must find in the image; any other number refuses it. */
+  readonly adaptedSites: number;
+  readonly wfi: number;
+  /** Bits cleared in the answer to OPTEE_SMC_EXCHANGE_CAPABILITIES. */
+  readonly hiddenCapabilities: number;
+}
+
+// OPTEE_SMC_SEC_CAP_ASYNC_NOTIF: its interrupt 219 is not an interrupt that a Xen guest has.
+const ASYNC_NOTIFICATIONS = 0x20;
+
+const debianOptee = {
+  loadIpa: 0x0e100000,
+  entryIpa: 0x0e100000,
+  entryKind: ENTRY_KIND_VECTOR,
+  coreCount: 4,
+  timer: TIMER_CNTPS,
+  foreignInterrupt: FOREIGN_VFIQ,
+  foreignIntid: 0,
+  adaptedSites: 3,
+  wfi: WFI_FAULTS,
+  hiddenCapabilities: ASYNC_NOTIFICATIONS,
+} as const;
+
+export const TEE_PROFILES = {
+  "optee-4.5": { name: "optee-4.5", ...debianOptee },
+  "optee-4.10": { name: "optee-4.10", ...debianOptee },
+} as const satisfies Record<string, TeeProfile>;
+
+export type TeeName = keyof typeof TEE_PROFILES;
+export const TEE_NAMES = Object.keys(TEE_PROFILES) as TeeName[];

@@ -1,0 +1,87 @@
+// The GIC before the hypervisor sees it: everything in non-secure group 1, but for the secure physical timer, which is the
+// monitor's own and arrives at EL3 as FIQ (group 0). Arm IHI 0069.
+
+import { GICD_PA, GICR_FRAME_SIZE, GICR_PA } from "../../../abi/memory-map";
+import {
+  GICD_CTLR,
+  GICD_CTLR_ARE_NS,
+  GICD_CTLR_ARE_S,
+  GICD_CTLR_GRP0,
+  GICD_CTLR_GRP1NS,
+  GICD_IGROUPR,
+  GICD_TYPER,
+  GICD_TYPER_ITLINES_MASK,
+  GICR_ICENABLER0,
+  GICR_IGROUPR0,
+  GICR_IGRPMODR0,
+  GICR_IPRIORITYR,
+  GICR_ISENABLER0,
+  GICR_WAKER,
+  GICR_WAKER_CHILDREN_ASLEEP,
+  GICR_WAKER_PROCESSOR_SLEEP,
+  INTID_SECURE_TIMER,
+} from "../arm/gic.gen";
+import {
+  ICC_IGRPEN0_EL1_ENABLE,
+  ICC_IGRPEN1_EL3_NS,
+  ICC_SRE_EL3_DFB,
+  ICC_SRE_EL3_DIB,
+  ICC_SRE_EL3_ENABLE,
+  ICC_SRE_EL3_SRE,
+} from "../arm/registers.gen";
+import {
+  isb,
+  readPhysical32,
+  writeICC_IGRPEN0_EL1,
+  writeICC_IGRPEN1_EL3,
+  writeICC_PMR_EL1,
+  writeICC_SRE_EL1,
+  writeICC_SRE_EL2,
+  writeICC_SRE_EL3,
+  writePhysical8,
+  writePhysical32,
+} from "../hw";
+
+const DISTRIBUTOR_PA: u64 = <u64>GICD_PA;
+const ALL_GROUP1: u32 = 0xffffffff;
+const PRIORITY_HIGHEST: u32 = 0;
+const PRIORITY_MASK_OPEN: u64 = 0xff;
+const SYSTEM_REGISTERS_ON: u64 = ICC_SRE_EL3_SRE | ICC_SRE_EL3_DFB | ICC_SRE_EL3_DIB | ICC_SRE_EL3_ENABLE;
+const SECURE_TIMER_BIT: u32 = 1 << INTID_SECURE_TIMER;
+const WAKE_POLLS_MAX: u32 = 1000000;
+
+export function initialiseDistributor(): void {
+  writePhysical32(DISTRIBUTOR_PA + <u64>GICD_CTLR, GICD_CTLR_ARE_S | GICD_CTLR_ARE_NS);
+  const words = readPhysical32(DISTRIBUTOR_PA + <u64>GICD_TYPER) & <u32>GICD_TYPER_ITLINES_MASK;
+  for (let word: u32 = 1; word <= words; word++) {
+    writePhysical32(DISTRIBUTOR_PA + <u64>GICD_IGROUPR + <u64>word * 4, ALL_GROUP1);
+  }
+  writePhysical32(
+    DISTRIBUTOR_PA + <u64>GICD_CTLR,
+    GICD_CTLR_ARE_S | GICD_CTLR_ARE_NS | GICD_CTLR_GRP0 | GICD_CTLR_GRP1NS,
+  );
+}
+
+/** Every core's own part: its redistributor and CPU interface. */
+export function initialiseCoreInterrupts(core: u32): void {
+  const pa = <u64>GICR_PA + <u64>core * <u64>GICR_FRAME_SIZE;
+  const waker = readPhysical32(pa + <u64>GICR_WAKER) & ~GICR_WAKER_PROCESSOR_SLEEP;
+  writePhysical32(pa + <u64>GICR_WAKER, waker);
+  for (let polls: u32 = 0; polls < WAKE_POLLS_MAX; polls++) {
+    if ((readPhysical32(pa + <u64>GICR_WAKER) & GICR_WAKER_CHILDREN_ASLEEP) === 0) break;
+  }
+  writePhysical32(pa + <u64>GICR_ICENABLER0, ALL_GROUP1);
+  writePhysical32(pa + <u64>GICR_IGROUPR0, ALL_GROUP1 & ~SECURE_TIMER_BIT);
+  writePhysical32(pa + <u64>GICR_IGRPMODR0, 0);
+  writePhysical8(pa + <u64>GICR_IPRIORITYR + <u64>INTID_SECURE_TIMER, PRIORITY_HIGHEST);
+  writePhysical32(pa + <u64>GICR_ISENABLER0, SECURE_TIMER_BIT);
+  writeICC_SRE_EL3(SYSTEM_REGISTERS_ON);
+  isb();
+  writeICC_SRE_EL2(SYSTEM_REGISTERS_ON);
+  isb();
+  writeICC_SRE_EL1(SYSTEM_REGISTERS_ON);
+  writeICC_PMR_EL1(PRIORITY_MASK_OPEN);
+  writeICC_IGRPEN0_EL1(ICC_IGRPEN0_EL1_ENABLE);
+  writeICC_IGRPEN1_EL3(ICC_IGRPEN1_EL3_NS);
+  isb();
+}

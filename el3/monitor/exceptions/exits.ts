@@ -1,0 +1,94 @@
+// Exits through the trapping vectors: of a VM that waits for its TEE, and of a running TEE.
+
+import { WFI_LEAVES } from "../../../abi/boot-package";
+import { FAULT_EXCEPTION, FAULT_PANIC } from "../../../abi/status";
+import {
+  ESR_EL2_EC_DATA_ABORT_LOWER,
+  ESR_EL2_EC_MASK,
+  ESR_EL2_EC_SHIFT,
+  ESR_EL2_EC_SYSTEM_REGISTER,
+  ESR_EL2_EC_WFX,
+} from "../arm/registers.gen";
+import { isEl1OrEl0 } from "../arm/values";
+import { emulateAccess } from "../devices/stage2-abort";
+import { faultTee } from "../guests/fault";
+import { Guest } from "../guests/guest";
+import {
+  readELR_EL2,
+  readESR_EL2,
+  readSPSR_EL2,
+  writeELR_EL2,
+  writeESR_EL2,
+  writeFAR_EL2,
+  writeHPFAR_EL2,
+  writeSPSR_EL2,
+} from "../hw";
+import { publishExits } from "../trace/status";
+import { answerNotSupported } from "../worlds/call";
+import { CoreArea } from "../worlds/core-area";
+import { startGuest } from "../worlds/first-run";
+import { beginForeignInterrupt } from "../worlds/foreign-interrupt";
+import { takeGic } from "../worlds/gic-interface";
+import { setTeeAside } from "../worlds/preempt";
+import { TeeCore } from "../worlds/tee-core";
+import { frameOf } from "../worlds/world-context";
+import { forwardVector } from "./hypervisor-vector";
+import { KIND_FIQ, KIND_IRQ, KIND_SYNCHRONOUS, VECTOR_LOWER, vectorKind } from "./trapping-vectors";
+
+const INSTRUCTION_SIZE: u64 = 4;
+
+/** A VM without a TEE yet has tried its first instruction, or the hypervisor was interrupted while one is loaded. */
+export function exitBeforeTee(core: CoreArea, vector: u32): void {
+  const isGuests = vector >= VECTOR_LOWER && isEl1OrEl0(readSPSR_EL2()); // the hypervisor may jump to any vector
+  if (isGuests && vectorKind(vector) === KIND_SYNCHRONOUS && core.awaitsTee !== 0) startGuest(core);
+  else forwardVector(core, vector);
+}
+
+/** A running TEE was stopped by an exception to EL2. Its frame is current; ELR_EL2 and SPSR_EL2 say where it was. */
+export function exitOfTee(core: CoreArea, guest: Guest, teeCore: TeeCore, vector: u32): void {
+  const frame = frameOf(changetype<usize>(teeCore));
+  frame.elrEl3 = readELR_EL2();
+  frame.spsrEl3 = readSPSR_EL2();
+  const esrEl2 = readESR_EL2();
+  const kind = vectorKind(vector);
+  guest.exits++;
+  if (vector < VECTOR_LOWER || !isEl1OrEl0(frame.spsrEl3))
+    stopTee(core, guest, teeCore, FAULT_EXCEPTION, esrEl2);
+  else if (kind === KIND_SYNCHRONOUS) synchronousExit(core, guest, teeCore, esrEl2);
+  else if (kind === KIND_IRQ || kind === KIND_FIQ) beginForeignInterrupt(core, guest, teeCore);
+  else stopTee(core, guest, teeCore, FAULT_EXCEPTION, esrEl2);
+  publishExits(guest);
+  scrubEl2Syndrome();
+}
+
+function synchronousExit(core: CoreArea, guest: Guest, teeCore: TeeCore, esrEl2: u64): void {
+  const frame = frameOf(changetype<usize>(teeCore));
+  const exceptionClass = (esrEl2 & ESR_EL2_EC_MASK) >> ESR_EL2_EC_SHIFT;
+  if (exceptionClass === ESR_EL2_EC_DATA_ABORT_LOWER) {
+    emulateAccess(core, guest, teeCore, frame, esrEl2);
+  } else if (exceptionClass === ESR_EL2_EC_SYSTEM_REGISTER && core.gicSwitched === 0) {
+    takeGic(core, teeCore); // the access itself runs again, on the TEE's own interface
+  } else if (exceptionClass === ESR_EL2_EC_WFX && guest.wfi === WFI_LEAVES) {
+    frame.elrEl3 += INSTRUCTION_SIZE;
+    setTeeAside(core, guest, teeCore);
+  } else if (exceptionClass === ESR_EL2_EC_WFX) {
+    stopTee(core, guest, teeCore, FAULT_PANIC, frame.elrEl3);
+  } else {
+    stopTee(core, guest, teeCore, FAULT_EXCEPTION, esrEl2);
+  }
+}
+
+/** The TEE is over; the normal world goes on, its call answered. */
+export function stopTee(core: CoreArea, guest: Guest, teeCore: TeeCore, reason: u32, detail: u64): void {
+  faultTee(guest, reason, detail);
+  answerNotSupported(core, guest, teeCore);
+}
+
+/** Nothing of a TEE's fault stays in a register that the hypervisor can read. */
+function scrubEl2Syndrome(): void {
+  writeESR_EL2(0);
+  writeELR_EL2(0);
+  writeSPSR_EL2(0);
+  writeFAR_EL2(0);
+  writeHPFAR_EL2(0);
+}

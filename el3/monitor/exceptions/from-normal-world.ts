@@ -1,0 +1,39 @@
+// SMCs while the normal world or the hypervisor runs: who issued it, and for whom it is. **Read this first:** it is the
+// monitor's dispatch table.
+//
+//   from EL2   imm16 bit 15      a replaced write of a translation register      hypervisor/registers.ts
+//              imm16 0x400n      the trapping vector n                           exceptions/exits.ts
+//              imm16 0           PSCI and SMCCC calls of the hypervisor          hypervisor/calls.ts
+//   from EL1   owner 48…63       trusted applications and trusted OS: the TEE    worlds/call.ts
+//              anything else     the hypervisor, as if trapped                   exceptions/hypervisor-vector.ts
+
+import { HARDENING_CALL } from "../../../abi/hardening";
+import { SMCCC_OWNER_MASK, SMCCC_OWNER_SHIFT, SMCCC_OWNER_TRUSTED_APPLICATIONS } from "../../../abi/smccc";
+import { ESR_EL3_ISS_SMC_IMM16_MASK } from "../arm/registers.gen";
+import { isEl2 } from "../arm/values";
+import { fatal } from "../hw";
+import { handleHypervisorCall } from "../hypervisor/calls";
+import { writeTranslationRegister } from "../hypervisor/registers";
+import { FATAL_HYPERVISOR_CALL } from "../trace/epitaph";
+import { callTee } from "../worlds/call";
+import { CoreArea } from "../worlds/core-area";
+import { frameOf } from "../worlds/world-context";
+import { exitBeforeTee } from "./exits";
+import { forwardSmc } from "./hypervisor-vector";
+import { TRAPPING_VECTOR_CALL, TRAPPING_VECTOR_CALL_MASK } from "./trapping-vectors";
+
+export function smcFromNormalWorld(core: CoreArea, esrEl3: u64): void {
+  const frame = frameOf(changetype<usize>(core));
+  const imm16 = <u32>(esrEl3 & ESR_EL3_ISS_SMC_IMM16_MASK);
+  if (!isEl2(frame.spsrEl3)) {
+    const owner = (<u32>frame.x0 >> SMCCC_OWNER_SHIFT) & SMCCC_OWNER_MASK;
+    if (owner >= SMCCC_OWNER_TRUSTED_APPLICATIONS && imm16 === 0 && core.guest !== null) callTee(core);
+    else forwardSmc(core, esrEl3);
+    return;
+  }
+  if ((imm16 & HARDENING_CALL) !== 0) writeTranslationRegister(core, frame, imm16);
+  else if (imm16 === 0) handleHypervisorCall(core, frame);
+  else if ((imm16 & TRAPPING_VECTOR_CALL_MASK) === TRAPPING_VECTOR_CALL)
+    exitBeforeTee(core, imm16 - TRAPPING_VECTOR_CALL);
+  else fatal(FATAL_HYPERVISOR_CALL, esrEl3, frame.elrEl3);
+}

@@ -1,0 +1,115 @@
+// A VM becomes a guest: its TEE gets RAM from the pool, its image, tables and first core, all before the VM's first instruction.
+
+import {
+  TEE_ADAPTED_SITES,
+  TEE_CORE_COUNT,
+  TEE_ENTRY_IPA,
+  TEE_ENTRY_KIND,
+  TEE_FOREIGN_INTERRUPT,
+  TEE_FOREIGN_INTID,
+  TEE_HIDDEN_CAPABILITIES,
+  TEE_IMAGE_OFFSET,
+  TEE_IMAGE_SIZE,
+  TEE_LOAD_IPA,
+  TEE_WFI,
+} from "../../../abi/boot-package";
+import { POOL_TEE_OFFSET, TEE_RAM_IPA, TEE_RAM_SIZE } from "../../../abi/memory-map";
+import { EVENT_GUEST_CREATED, EVENT_POOL_EXHAUSTED, FAULT_ADAPTED_SITES } from "../../../abi/status";
+import { defaultProfilePa, packagePa } from "../boot-package";
+import {
+  cleanInvalidateRange,
+  copyPhysical,
+  dsbSy,
+  icIalluis,
+  isb,
+  lock,
+  readCNTPCT_EL0,
+  readPhysical32,
+  readPhysical64,
+  unlock,
+  zeroPhysical,
+} from "../hw";
+import { guestAt, LOCK_GUESTS, machine, TEE_CORE_MAX, teeCoreAt } from "../storage";
+import { recordEvent } from "../trace/events";
+import { publishGuest, publishMachine, statusRowPa } from "../trace/status";
+import { HCR_FOR_TEE } from "../worlds/switch";
+import { initialiseTeeCore, startTeeCore } from "../worlds/tee-start";
+import { WORLD_CONTEXT_SIZE } from "../worlds/world-context";
+import { adaptImage } from "./adapt";
+import { writeTeeDeviceTree } from "./device-tree";
+import { faultTee } from "./fault";
+import { GUEST_STATE_BOOTING, GUEST_STATE_NONE, Guest } from "./guest";
+import { guestWithVttbr } from "./lookup";
+import { refuseVm } from "./refused";
+import { buildTeeStage2 } from "./stage2";
+
+/**
+ * The guest of the VM with this VTTBR_EL2, made now if there is none yet. Null, with an event, if the pool has no slot left; the VM
+ * then never gets a TEE. A new guest can be found by other cores only when it is complete.
+ */
+export function findOrCreateGuest(normalVttbr: u64): Guest | null {
+  lock(LOCK_GUESTS);
+  let guest = guestWithVttbr(normalVttbr);
+  if (guest === null) guest = createGuest(normalVttbr);
+  unlock(LOCK_GUESTS);
+  return guest;
+}
+
+function createGuest(normalVttbr: u64): Guest | null {
+  for (let slot: u32 = 0; slot < machine().guestSlots; slot++) {
+    const guest = guestAt(slot);
+    if (guest.state !== GUEST_STATE_NONE) continue;
+    guest.slot = slot;
+    guest.statusRowPa = statusRowPa(slot);
+    guest.id = ++machine().guestsCreated;
+    guest.normalVttbr = normalVttbr;
+    guest.createdTicks = readCNTPCT_EL0();
+    createTee(guest);
+    return guest;
+  }
+  refuseVm(normalVttbr);
+  recordEvent(EVENT_POOL_EXHAUSTED, 0, normalVttbr, 0);
+  return null;
+}
+
+/** Fills the TEE's RAM from the boot package and prepares its first core. The record was zero before. */
+function createTee(guest: Guest): void {
+  guest.teeRamPa = machine().poolPa + <u64>POOL_TEE_OFFSET + <u64>guest.slot * <u64>TEE_RAM_SIZE;
+  readProfile(guest);
+  zeroPhysical(guest.teeRamPa, <u64>TEE_RAM_SIZE);
+  const imagePa = guest.teeRamPa + readPhysical64(guest.profilePa + <u64>TEE_LOAD_IPA) - <u64>TEE_RAM_IPA;
+  const imageSize = readPhysical64(guest.profilePa + <u64>TEE_IMAGE_SIZE);
+  copyPhysical(imagePa, packagePa(readPhysical64(guest.profilePa + <u64>TEE_IMAGE_OFFSET)), imageSize);
+  guest.adaptedSites = adaptImage(guest, imagePa, imageSize);
+  guest.teeVttbr = buildTeeStage2(guest);
+  guest.teeHcr = HCR_FOR_TEE;
+  const deviceTreeIpa = writeTeeDeviceTree(guest);
+  cleanInvalidateRange(guest.teeRamPa, <u64>TEE_RAM_SIZE); // it starts with its caches off
+  dsbSy();
+  icIalluis();
+  isb();
+  for (let index: u32 = 0; index < TEE_CORE_MAX; index++) {
+    const teeCore = teeCoreAt(guest.slot, index);
+    memory.fill(changetype<usize>(teeCore), 0, WORLD_CONTEXT_SIZE);
+    initialiseTeeCore(teeCore, guest, index);
+  }
+  startTeeCore(teeCoreAt(guest.slot, 0), readPhysical64(guest.profilePa + <u64>TEE_ENTRY_IPA), deviceTreeIpa);
+  recordEvent(EVENT_GUEST_CREATED, guest.id, guest.normalVttbr, guest.teeRamPa);
+  guest.state = GUEST_STATE_BOOTING;
+  if (guest.adaptedSites !== readPhysical32(guest.profilePa + <u64>TEE_ADAPTED_SITES)) {
+    faultTee(guest, FAULT_ADAPTED_SITES, <u64>guest.adaptedSites);
+  }
+  publishMachine();
+  publishGuest(guest);
+}
+
+function readProfile(guest: Guest): void {
+  const pa = defaultProfilePa();
+  guest.profilePa = pa;
+  guest.entryKind = readPhysical32(pa + <u64>TEE_ENTRY_KIND);
+  guest.coreCount = readPhysical32(pa + <u64>TEE_CORE_COUNT);
+  guest.foreignInterrupt = readPhysical32(pa + <u64>TEE_FOREIGN_INTERRUPT);
+  guest.foreignIntid = readPhysical32(pa + <u64>TEE_FOREIGN_INTID);
+  guest.wfi = readPhysical32(pa + <u64>TEE_WFI);
+  guest.hiddenCapabilities = readPhysical32(pa + <u64>TEE_HIDDEN_CAPABILITIES);
+}

@@ -1,0 +1,12 @@
+// Why the machine stopped: the codes of `fatal`. What must never happen, and never what a guest did.
+
+export const FATAL_TRAP: u32 = 1; // a bounds check or `unreachable` of the monitor's own code: address
+export const FATAL_EXCEPTION: u32 = 2; // an exception taken from EL3: ESR_EL3, ELR_EL3
+export const FATAL_BOOT_PACKAGE: u32 = 3; // no or damaged boot package: where, what stood there
+export const FATAL_CORES: u32 = 4; // a core beyond CORE_MAX: MPIDR_EL1
+export const FATAL_HYPERVISOR_CALL: u32 = 5; // the hypervisor's image issues an SMC that nobody wrote: ESR_EL3, ELR_EL3
+export const FATAL_VECTORS: u32 = 6; // no free top-level slot in EL2's tables for the trapping vectors: TTBR0_EL2, entry
+export const FATAL_MAIR: u32 = 7; // EL2 has no write-back memory attribute: MAIR_EL2
+export const FATAL_EXCEPTION_CLASS: u32 = 8; // an exception class that EL3 does not take: ESR_EL3, ELR_EL3
+export const FATAL_STAGE2_FORMAT: u32 = 10; // the hypervisor's stage 2 does not start at level 0 with 4 KiB pages: VTCR_EL2, VTTBR_EL2
+export const FATAL_INTERRUPT: u32 = 9; // a group 0 interrupt that nobody set up: INTID

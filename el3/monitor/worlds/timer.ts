@@ -1,0 +1,92 @@
+// The secure physical timer (CNTPS, INTID 29, group 0, FIQ to EL3) is the monitor's. It bounds how long a TEE keeps a core
+// after a foreign interrupt, and it drives the secure timers that TEEs are given: CNTPS_*_EL1 of a TEE core is emulated, and its
+// interrupt enters the TEE as a native one, also while the normal world runs.
+
+import { INTID_SECURE_TIMER } from "../arm/gic.gen";
+import { CNTPS_CTL_EL1_ENABLE, CNTPS_CTL_EL1_IMASK, CNTPS_CTL_EL1_ISTATUS } from "../arm/registers.gen";
+import { Guest } from "../guests/guest";
+import { readCNTPCT_EL0, writeCNTPS_CTL_EL1, writeCNTPS_CVAL_EL1 } from "../hw";
+import { publishExits } from "../trace/status";
+import { CoreArea } from "./core-area";
+import { LIST_REGISTER_TIMER, pendInterrupt } from "./gic-interface";
+import { TeeCore } from "./tee-core";
+
+export const TIMER_REGISTER_TVAL: u32 = 0;
+export const TIMER_REGISTER_CTL: u32 = 1;
+export const TIMER_REGISTER_CVAL: u32 = 2;
+
+/** The hypervisor was running when a TEE's timer fired: look again after this many ticks (32 µs at 62.5 MHz). */
+const RETRY_TICKS: u64 = 2000;
+
+/** Programs the physical timer of this core to fire at `ticks` (CNTPCT_EL0); 0 stops it. A write only if something changes. */
+export function armAt(core: CoreArea, ticks: u64): void {
+  if (core.timerTicks === ticks) return;
+  core.timerTicks = ticks;
+  if (ticks !== 0) writeCNTPS_CVAL_EL1(ticks);
+  writeCNTPS_CTL_EL1(ticks !== 0 ? CNTPS_CTL_EL1_ENABLE : 0);
+}
+
+export function stopTimer(core: CoreArea): void {
+  armAt(core, 0);
+}
+
+export function retryTimer(core: CoreArea): void {
+  armAt(core, readCNTPCT_EL0() + RETRY_TICKS);
+}
+
+/** On, not masked, and its interrupt enabled in the TEE's redistributor. */
+function isEnabled(teeCore: TeeCore): bool {
+  const isOn =
+    (teeCore.cntpsCtl & (<u32>CNTPS_CTL_EL1_ENABLE | <u32>CNTPS_CTL_EL1_IMASK)) === <u32>CNTPS_CTL_EL1_ENABLE;
+  return isOn && (teeCore.redistributorEnabled & (1 << INTID_SECURE_TIMER)) !== 0;
+}
+
+/** Whether the TEE core's timer condition is met and unmasked, and its interrupt not yet handed to it. */
+export function isTimerDue(teeCore: TeeCore): bool {
+  return isEnabled(teeCore) && teeCore.timerPending === 0 && readCNTPCT_EL0() >= teeCore.cntpsCval;
+}
+
+/** Hands the interrupt to a TEE core; until it writes its timer again there is no second one. */
+export function deliverTimer(core: CoreArea, guest: Guest, teeCore: TeeCore): void {
+  teeCore.timerPending = 1;
+  guest.timerInterrupts++;
+  publishExits(guest);
+  pendInterrupt(core, teeCore, LIST_REGISTER_TIMER, INTID_SECURE_TIMER);
+}
+
+/** The vCPU of this TEE core, or the TEE core itself, runs on this core from now on: fire when its timer is due. */
+export function rearmTimer(core: CoreArea, teeCore: TeeCore): void {
+  if (core.foreignPending !== 0) return; // the timer bounds the TEE's stay
+  armAt(core, isEnabled(teeCore) && teeCore.timerPending === 0 ? teeCore.cntpsCval : 0);
+}
+
+/** A TEE's read of CNTPS_*_EL1. */
+export function readTeeTimer(teeCore: TeeCore, register: u32): u64 {
+  const now = readCNTPCT_EL0();
+  if (register === TIMER_REGISTER_CVAL) return teeCore.cntpsCval;
+  if (register === TIMER_REGISTER_TVAL) return (teeCore.cntpsCval - now) & 0xffffffff;
+  const isMet = (teeCore.cntpsCtl & <u32>CNTPS_CTL_EL1_ENABLE) !== 0 && now >= teeCore.cntpsCval;
+  return <u64>teeCore.cntpsCtl | (isMet ? CNTPS_CTL_EL1_ISTATUS : 0);
+}
+
+/** A TEE's write of CNTPS_*_EL1: takes effect at once if the timer is due, else when the core's own timer fires. */
+export function writeTeeTimer(
+  core: CoreArea,
+  guest: Guest,
+  teeCore: TeeCore,
+  register: u32,
+  value: u64,
+): void {
+  if (register === TIMER_REGISTER_CVAL) teeCore.cntpsCval = value;
+  else if (register === TIMER_REGISTER_TVAL) teeCore.cntpsCval = readCNTPCT_EL0() + <u64>(<i64>(<i32>value));
+  else teeCore.cntpsCtl = <u32>value & (<u32>CNTPS_CTL_EL1_ENABLE | <u32>CNTPS_CTL_EL1_IMASK);
+  teeCore.timerPending = 0;
+  checkTimer(core, guest, teeCore);
+}
+
+/** The running TEE core's timer or its enable has changed. */
+export function checkTimer(core: CoreArea, guest: Guest, teeCore: TeeCore): void {
+  teeCore.isWatched = isEnabled(teeCore) ? 1 : 0;
+  if (isTimerDue(teeCore)) deliverTimer(core, guest, teeCore);
+  else rearmTimer(core, teeCore);
+}

@@ -1,0 +1,39 @@
+// vtz harden: Xen's writes of translation registers become calls of the monitor.
+
+import { readFile } from "node:fs/promises";
+import { explainFileError, UserError } from "../errors.ts";
+import { writeAtomically } from "../machine/state.ts";
+import { hardenXen } from "../rewriter/harden.ts";
+import { hardeningReport } from "../rewriter/report.ts";
+import { command, jsonOption, say, sayJson } from "./command.ts";
+
+export default command({
+  name: "harden",
+  description: "Replace a Xen image's writes of translation registers by calls of the monitor",
+  args: {
+    image: { type: "positional", required: true, description: "arm64 Image of Xen" },
+    output: {
+      type: "string",
+      alias: "o",
+      required: true,
+      description: "where the hardened image goes",
+      valueHint: "FILE",
+    },
+    ...jsonOption,
+  },
+  examples: [
+    "vtz harden /boot/xen-4.20-arm64 -o xen-hardened",
+    "vtz harden xen -o out --json | jq '.sites | length'",
+  ],
+  async run({ args }) {
+    const image = await readFile(args.image).catch((error: NodeJS.ErrnoException) => {
+      throw new UserError("no-file", `${args.image} cannot be read (${error.code})`);
+    });
+    const result = hardenXen(image);
+    await writeAtomically(args.output, result.image).catch((error: unknown) => {
+      throw explainFileError(error, `writing ${args.output}`);
+    });
+    if (args.json === true) sayJson({ sites: result.sites, wasHardened: result.wasHardened });
+    else say(hardeningReport(result));
+  },
+});

@@ -1,0 +1,128 @@
+// What `vtz up` is asked for: a JSON file, and options that go before it.
+
+import { readFile } from "node:fs/promises";
+import { TEE_NAMES, type TeeName } from "../../el1/tees/profiles.ts";
+import { UserError } from "../errors.ts";
+import type { GuestSpec, MachineOptions } from "../machine/machine.ts";
+import { wholeNumber } from "./command.ts";
+
+/** As written in the file; sizes in MiB, `pool` in guests. */
+export interface UpConfig {
+  readonly machine?: string;
+  readonly tee?: string;
+  readonly teeImage?: string;
+  readonly cores?: number;
+  readonly ram?: number;
+  readonly pool?: number;
+  readonly files?: string;
+  readonly guests?: readonly GuestWords[];
+}
+
+interface GuestWords {
+  readonly name?: string;
+  readonly vcpus?: number;
+  readonly memory?: number;
+}
+
+export interface UpRequest {
+  readonly machine: Omit<MachineOptions, "lifetime">;
+  readonly guests: readonly GuestSpec[];
+}
+
+const DEFAULT_GUESTS = 2;
+const DEFAULT_VCPUS = 2;
+const DEFAULT_MEMORY = 320;
+const GUESTS_MAX = 8;
+const MIB = 2 ** 20;
+
+const WORDS = ["machine", "tee", "teeImage", "cores", "ram", "pool", "files", "guests"];
+const WORDS_OF_GUEST = ["name", "vcpus", "memory"];
+
+/** Options as citty gives them: text, or absent. */
+export type UpOptions = {
+  readonly [Name in
+    | "machine"
+    | "guests"
+    | "vcpus"
+    | "memory"
+    | "tee"
+    | "tee-image"
+    | "files"
+    | "cores"
+    | "ram"
+    | "pool"]?: string | undefined;
+};
+
+export function resolveUp(options: UpOptions, config: UpConfig): UpRequest {
+  const number = (name: "cores" | "ram" | "pool", fallback: number, min: number, max: number) =>
+    wholeNumber(name, options[name] ?? String(config[name] ?? fallback), min, max);
+  const tee = options.tee ?? config.tee ?? TEE_NAMES[0]!;
+  if (!(TEE_NAMES as string[]).includes(tee)) {
+    throw new UserError("unknown-tee", `no TEE is called “${tee}”`, `one of: ${TEE_NAMES.join(" ")}`);
+  }
+  const guestFiles = options.files ?? config.files;
+  const teeImage = options["tee-image"] ?? config.teeImage;
+  return {
+    machine: {
+      name: options.machine ?? config.machine ?? "default",
+      tee: tee as TeeName,
+      coreCount: number("cores", 2, 1, 8),
+      ramSize: number("ram", 2048, 1024, 65536) * MIB,
+      guestTeeCount: number("pool", 4, 1, GUESTS_MAX),
+      ...(guestFiles === undefined ? {} : { guestFiles }),
+      ...(teeImage === undefined ? {} : { teeImage }),
+    },
+    guests: resolveGuests(options, config.guests),
+  };
+}
+
+function resolveGuests(options: UpOptions, listed: readonly GuestWords[] | undefined): GuestSpec[] {
+  const count = wholeNumber("guests", options.guests ?? String(DEFAULT_GUESTS), 0, GUESTS_MAX);
+  const words =
+    options.guests === undefined && listed !== undefined ? listed : Array<GuestWords>(count).fill({});
+  return words.map(({ name, vcpus, memory }, index) => ({
+    name: name ?? `guest${index + 1}`,
+    vcpuCount: wholeNumber("vcpus", options.vcpus ?? String(vcpus ?? DEFAULT_VCPUS), 1, 4),
+    memoryMib: wholeNumber("memory", options.memory ?? String(memory ?? DEFAULT_MEMORY), 128, 65536),
+  }));
+}
+
+export async function readConfig(path: string): Promise<UpConfig> {
+  const text = await readFile(path, "utf8").catch(() => {
+    throw new UserError("no-file", `${path} cannot be read`, "give a JSON file: see `vtz up --help`");
+  });
+  try {
+    return checkConfig(JSON.parse(text));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new UserError("bad-config", `${path} is not JSON: ${error.message}`);
+  }
+}
+
+const TEXT_WORDS: readonly string[] = ["machine", "tee", "teeImage", "tee-image", "files", "name"];
+
+function checkConfig(config: unknown): UpConfig {
+  checkWords(config, WORDS, "the file");
+  const { guests } = config as UpConfig;
+  if (guests !== undefined && !Array.isArray(guests)) throw complaint("“guests” must be a list");
+  for (const guest of guests ?? []) checkWords(guest, WORDS_OF_GUEST, "a guest");
+  const names = (guests ?? []).map(({ name }) => name).filter((name) => name !== undefined);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw complaint(`two guests are named “${twice}”`);
+  return config as UpConfig;
+}
+
+function checkWords(value: unknown, known: readonly string[], of: string): void {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw complaint(`${of} must be an object`);
+  for (const key of Object.keys(value))
+    if (!known.includes(key)) throw complaint(`unknown word “${key}” of ${of}`);
+  for (const [key, word] of Object.entries(value))
+    if (TEXT_WORDS.includes(key) && typeof word !== "string")
+      throw complaint(`“${key}” of ${of} must be a text`);
+}
+
+function complaint(what: string): UserError {
+  const hint = `known words: ${WORDS.join(" ")}; of a guest: ${WORDS_OF_GUEST.join(" ")}`;
+  return new UserError("bad-config", what, hint);
+}

@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { findNode, textProperty } from "../formats/device-tree.ts";
+import { decodeDeviceTree } from "../formats/fdt.ts";
+import { type GuestSpec, guestConfig, guestFilePaths, guestPartialDeviceTree } from "./guest-config.ts";
+import { allPorts } from "./ports.ts";
+
+const SPEC: GuestSpec = { name: "alpha", slot: 0, vcpuCount: 2, memoryMib: 256 };
+
+test("a guest's configuration says what was asked for", () => {
+  const config = guestConfig({ ...SPEC, extra: "loglevel=8" });
+  assert.match(config, /^name = "alpha"$/m);
+  assert.match(config, /^vcpus = 2$/m);
+  assert.match(config, /^memory = 256$/m);
+  assert.match(config, /^extra = ".*console=ttyAMA0.* loglevel=8"$/m);
+  assert.ok(config.includes(`device_tree = "${guestFilePaths("alpha").deviceTree}"`));
+  assert.ok(!guestConfig({ ...SPEC, withTee: false }).includes("device_tree"));
+});
+
+const wrong: [Partial<GuestSpec>, string][] = [
+  [{ name: 'a"\nkernel = "/x' }, "bad-guest-name"],
+  [{ name: "" }, "bad-guest-name"],
+  [{ slot: 8 }, "too-many-guests"],
+  [{ vcpuCount: 0 }, "bad-vcpus"],
+  [{ memoryMib: 64 }, "bad-memory"],
+  [{ extra: 'a" b' }, "bad-extra"],
+];
+
+for (const [change, code] of wrong) {
+  test(`${JSON.stringify(change)} is refused as ${code}`, () => {
+    assert.throws(() => guestConfig({ ...SPEC, ...change }), { code });
+  });
+}
+
+test("the partial device tree holds the TEE's node where libxl copies from", () => {
+  const tree = decodeDeviceTree(guestPartialDeviceTree());
+  const node = findNode(tree, "/passthrough/optee")!;
+  assert.equal(textProperty(node, "compatible"), "linaro,optee-tz");
+  assert.equal(textProperty(node, "method"), "smc");
+});
+
+test("every port has a name of its own", () => {
+  const names = allPorts(8).map((port) => port.name);
+  assert.equal(new Set(names).size, 25);
+  assert.equal(names[0], "vtz.dom0");
+});

@@ -1,0 +1,95 @@
+// The configuration of a guest for `xl create` (xl.cfg(5)), and the partial device tree that shows its Linux a
+// TEE. A guest's slot chooses the host's ports that its consoles are connected to.
+
+import { UserError } from "../errors.ts";
+import { aDeviceTreeNode } from "../formats/device-tree.ts";
+import { encodeDeviceTree } from "../formats/fdt.ts";
+import { GUEST_INITRD_PATH, GUEST_KERNEL_PATH } from "./initrds.ts";
+
+export const GUEST_SLOT_COUNT = 8;
+
+export interface GuestSpec {
+  name: string;
+  /** 0 … GUEST_SLOT_COUNT - 1. */
+  slot: number;
+  vcpuCount: number;
+  memoryMib: number;
+  /** Appended to the guest kernel's command line. */
+  extra?: string;
+  /** Without it the guest's Linux looks for no TEE. */
+  withTee?: boolean;
+}
+
+/** Paths in dom0 of one guest's files. */
+export function guestFilePaths(name: string): { config: string; deviceTree: string } {
+  return { config: `/run/vtz/${name}.cfg`, deviceTree: `/run/vtz/${name}.dtb` };
+}
+
+export function guestConfig(spec: GuestSpec): string {
+  checkSpec(spec);
+  const lines = [
+    `name = "${spec.name}"`,
+    `kernel = "${GUEST_KERNEL_PATH}"`,
+    `ramdisk = "${GUEST_INITRD_PATH}"`,
+    `vcpus = ${spec.vcpuCount}`,
+    `memory = ${spec.memoryMib}`,
+    // The kernel's console is the emulated UART; the PV console carries the agent's frames.
+    'vuart = "sbsa_uart"',
+    `extra = "console=ttyAMA0 vtz.guest=${spec.name}${spec.extra === undefined ? "" : ` ${spec.extra}`}"`,
+    // A new domain would have other consoles than the relay knows.
+    'on_reboot = "destroy"',
+    'on_crash = "destroy"',
+  ];
+  if (spec.withTee !== false) lines.push(`device_tree = "${guestFilePaths(spec.name).deviceTree}"`);
+  return `${lines.join("\n")}\n`;
+}
+
+/** libxl copies what is under /passthrough into the tree that it makes for the guest. */
+export function guestPartialDeviceTree(): Uint8Array {
+  const optee = aDeviceTreeNode("optee", { compatible: "linaro,optee-tz", method: "smc" });
+  const passthrough = aDeviceTreeNode(
+    "passthrough",
+    { compatible: "simple-bus", "#address-cells": [2], "#size-cells": [2], ranges: true },
+    [optee],
+  );
+  const root = aDeviceTreeNode("", { "#address-cells": [2], "#size-cells": [2] }, [passthrough]);
+  return encodeDeviceTree({ root, reservations: [], bootCpu: 0 });
+}
+
+function checkSpec(spec: GuestSpec): void {
+  if (!/^[a-z][a-z0-9-]{0,30}$/.test(spec.name)) {
+    throw new UserError(
+      "bad-guest-name",
+      `a guest cannot be called ${JSON.stringify(spec.name)}`,
+      "use a-z, 0-9 and -, beginning with a letter",
+    );
+  }
+  if (!Number.isInteger(spec.slot) || spec.slot < 0 || spec.slot >= GUEST_SLOT_COUNT) {
+    throw new UserError(
+      "too-many-guests",
+      `there is no slot ${spec.slot} for guest ${spec.name}`,
+      `a machine has at most ${GUEST_SLOT_COUNT} guests`,
+    );
+  }
+  if (!Number.isInteger(spec.vcpuCount) || spec.vcpuCount < 1 || spec.vcpuCount > 128) {
+    throw new UserError(
+      "bad-vcpus",
+      `guest ${spec.name} cannot have ${spec.vcpuCount} vCPUs`,
+      "give at least 1",
+    );
+  }
+  if (!Number.isInteger(spec.memoryMib) || spec.memoryMib < 128) {
+    throw new UserError(
+      "bad-memory",
+      `guest ${spec.name} cannot run in ${spec.memoryMib} MiB`,
+      "give at least 128",
+    );
+  }
+  if (/["\n]/.test(spec.extra ?? "")) {
+    throw new UserError(
+      "bad-extra",
+      `the kernel command line of guest ${spec.name} has a quote or a line break`,
+      "leave it out",
+    );
+  }
+}

@@ -1,0 +1,93 @@
+// The contents of secure flash 0: the monitor at 0, the boot package (RAM, pool, TEE images) behind it.
+
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import {
+  BOOT_PACKAGE_PA,
+  DEVICE_TREE_PA,
+  FLASH_SIZE,
+  MONITOR_TEXT_SIZE,
+  TEE_RAM_IPA,
+  TEE_RAM_SIZE,
+  XEN_PA,
+} from "../../abi/memory-map.ts";
+import type { TeeProfile } from "../../el1/tees/profiles.ts";
+import { UserError } from "../errors.ts";
+import { encodeBootPackage, type TeeEntry } from "./boot-package.ts";
+import type { RamLayout } from "./ram-layout.ts";
+import { writeAtomically } from "./state.ts";
+import { teeDeviceTree } from "./tee-device-tree.ts";
+import { parseTeeHeader } from "./tee-header.ts";
+
+export interface FlashOptions {
+  readonly monitor: Uint8Array;
+  readonly tees: readonly TeeEntry[];
+  readonly ram: RamLayout;
+  readonly coreCount: number;
+}
+
+export function buildFlash({ monitor, tees, ram, coreCount }: FlashOptions): Uint8Array {
+  if (monitor.length === 0 || monitor.length > MONITOR_TEXT_SIZE) {
+    throw new Error(`the monitor has ${monitor.length} bytes; 1 to ${MONITOR_TEXT_SIZE} fit`);
+  }
+  const bootPackage = encodeBootPackage({
+    ramPa: ram.ramPa,
+    ramSize: ram.ramSize,
+    poolPa: ram.poolPa,
+    poolSize: ram.poolSize,
+    hypervisorPa: XEN_PA,
+    deviceTreePa: DEVICE_TREE_PA,
+    coreCount,
+    tees,
+  });
+  const size = BOOT_PACKAGE_PA + bootPackage.length;
+  if (size > FLASH_SIZE) throw new Error(`flash contents of ${size} bytes; ${FLASH_SIZE} fit`);
+  const flash = new Uint8Array(size);
+  flash.set(monitor, 0);
+  flash.set(bootPackage, BOOT_PACKAGE_PA);
+  return flash;
+}
+
+/** Reads a TEE's image and checks it against the header file beside it, where there is one. */
+export async function readTee(pagerPath: string, profile: TeeProfile): Promise<TeeEntry> {
+  const image = await readFile(pagerPath).catch((error: NodeJS.ErrnoException) => {
+    throw new UserError("no-image", `the TEE image ${pagerPath} cannot be read (${error.code})`);
+  });
+  const headerBytes = await readFile(join(dirname(pagerPath), "tee-header_v2.bin")).catch(() => undefined);
+  const room = TEE_RAM_IPA + TEE_RAM_SIZE - profile.loadIpa;
+  if (image.length > room)
+    throw new UserError(
+      "image-too-large",
+      `the TEE image ${pagerPath} has ${image.length} bytes, ${profile.name} has room for ${room}`,
+      "take an image that was built for the memory map of the profile (docs/guest-tee-abi.md)",
+    );
+  if (headerBytes !== undefined) checkTeeHeader(headerBytes, image.length, profile);
+  return { profile, image, deviceTree: teeDeviceTree() };
+}
+
+export async function writeFlash(path: string, options: FlashOptions): Promise<void> {
+  await writeAtomically(path, buildFlash(options));
+}
+
+function checkTeeHeader(headerBytes: Uint8Array, imageSize: number, profile: TeeProfile): void {
+  const refuse = (why: string) =>
+    new UserError(
+      "image-damaged",
+      `the image of ${profile.name} cannot be used: ${why}`,
+      "fetch or build it anew",
+    );
+  let header: ReturnType<typeof parseTeeHeader>;
+  try {
+    header = parseTeeHeader(headerBytes);
+  } catch (error) {
+    throw refuse((error as Error).message);
+  }
+  const [first, ...others] = header.images;
+  if (first === undefined || others.length > 0) throw refuse("its header must name one image");
+  if (first.loadAddress !== profile.loadIpa) {
+    throw refuse(
+      `it wants to be at 0x${first.loadAddress.toString(16)}, the profile says 0x${profile.loadIpa.toString(16)}`,
+    );
+  }
+  if (first.size !== imageSize) throw refuse(`it has ${imageSize} bytes, its header says ${first.size}`);
+}

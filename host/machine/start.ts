@@ -1,0 +1,174 @@
+// From nothing to a machine whose dom0 answers: packages, firmware, files, QEMU, Xen, dom0.
+
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { TEE_PROFILES, type TeeName } from "../../el1/tees/profiles.ts";
+import { AgentClient } from "../agent/agent-client.ts";
+import { explainFileError, UserError } from "../errors.ts";
+import { DOM0_AGENT_PORT } from "../images/ports.ts";
+import { type ImageSet, prepareImages } from "../images/prepare-images.ts";
+import { makeFolder } from "../make-folder.ts";
+import { NORMAL_UART_LOG, QEMU_BINARY, QMP_SOCKET, socketName } from "../qemu/command-line.ts";
+import { type Lifetime, launchQemu, tail, watchDeath } from "../qemu/launch.ts";
+import { endProcess, type ProcessIdentity } from "../qemu/process.ts";
+import { QmpClient } from "../qemu/qmp.ts";
+import { hardenXen } from "../rewriter/harden.ts";
+import { buildFirmware } from "../toolchain/build-firmware.ts";
+import { type BootFiles, layOutBoot } from "./boot-files.ts";
+import { readTee } from "./flash.ts";
+import { layOutRam, type RamLayout } from "./ram-layout.ts";
+import { SocketFolder } from "./sockets.ts";
+import { type MachineState, machineFolder, writeAtomically } from "./state.ts";
+
+export interface MachineOptions {
+  readonly name: string;
+  readonly tee: TeeName;
+  readonly lifetime: Lifetime;
+  readonly coreCount?: number;
+  readonly ramSize?: number;
+  /** In MiB, as Xen counts. */
+  readonly dom0Memory?: number;
+  /** How many guests with a TEE the pool can hold. */
+  readonly guestTeeCount?: number;
+  /** A folder laid over the root of every guest. */
+  readonly guestFiles?: string;
+  /** A TEE image of one's own, for the profile that `tee` names. */
+  readonly teeImage?: string;
+  /** False: plain Xen without firmware and TEEs, for work on images and the host side. */
+  readonly hasMonitor?: boolean;
+  /** True: QEMU waits at reset for gdb; nobody waits for dom0. */
+  readonly isHalted?: boolean;
+  readonly isCounting?: boolean;
+  readonly bootTimeoutMs?: number;
+  readonly onProgress?: (line: string) => void;
+  /** Called with QEMU's process as soon as there is one. */
+  readonly onLaunch?: (process: ProcessIdentity) => void;
+}
+
+const HARDENED_XEN = "xen-hardened.bin";
+const MIB = 2 ** 20;
+export const DEFAULTS = {
+  coreCount: 2,
+  ramSize: 2048 * MIB,
+  dom0Memory: 512,
+  guestTeeCount: 4,
+  bootTimeoutMs: 120_000,
+} as const;
+
+export async function bootMachine(options: MachineOptions): Promise<MachineState> {
+  const { name, tee, onProgress = () => undefined, hasMonitor = true } = options;
+  const settings = { ...DEFAULTS, ...withoutUndefined(options) };
+  const ram = layOutRam(settings.ramSize, settings.guestTeeCount);
+  const images = await prepareImages({
+    tee,
+    onProgress,
+    ...(options.guestFiles === undefined ? {} : { guestFiles: options.guestFiles }),
+  });
+  const files: BootFiles = {
+    hypervisor: images.xen,
+    dom0Kernel: images.kernel,
+    dom0Initrd: images.dom0Initrd,
+    coreCount: settings.coreCount,
+    ramSize: settings.ramSize,
+    dom0Memory: settings.dom0Memory,
+    options: { isHalted: options.isHalted === true, isCounting: options.isCounting === true },
+    ...(hasMonitor
+      ? { flash: await flashOptions(options.teeImage, images, ram, settings.coreCount, onProgress) }
+      : {}),
+  };
+  const folder = machineFolder(name);
+  const command = await prepareFolder(folder, files, hasMonitor);
+
+  onProgress("starting QEMU");
+  const process = await launch(folder, command, options);
+  try {
+    if (options.isHalted !== true) await waitForDom0(folder, process, settings.bootTimeoutMs);
+  } catch (error) {
+    await endProcess(process);
+    throw error;
+  }
+  onProgress(options.isHalted === true ? "QEMU is halted at reset" : "Xen and dom0 are up");
+  return {
+    version: 1,
+    name,
+    tee,
+    hasMonitor,
+    coreCount: settings.coreCount,
+    ram,
+    startedAt: new Date().toISOString(),
+    process,
+    command: [QEMU_BINARY, ...command],
+    inputs: images.inputs,
+    guests: [],
+  };
+}
+
+async function flashOptions(
+  teeImage: string | undefined,
+  images: ImageSet,
+  ram: RamLayout,
+  coreCount: number,
+  onProgress: (line: string) => void,
+): Promise<NonNullable<BootFiles["flash"]>> {
+  onProgress("building the monitor");
+  const { bin } = await buildFirmware();
+  const tee = await readTee(teeImage ?? images.teeImage, TEE_PROFILES[images.tee]);
+  return { monitor: await readFile(bin), tees: [tee], ram, coreCount };
+}
+
+/** The folder of a machine that ran before is emptied: its logs were kept until now. */
+async function prepareFolder(folder: string, files: BootFiles, isHardened: boolean): Promise<string[]> {
+  try {
+    await rm(folder, { recursive: true, force: true });
+    await makeFolder(folder);
+    if (!isHardened) return await layOutBoot(folder, files);
+    // The monitor takes these calls; on a machine without it the hypervisor stays as it was shipped.
+    const { image } = hardenXen(await readFile(files.hypervisor));
+    await writeAtomically(join(folder, HARDENED_XEN), image);
+    return await layOutBoot(folder, { ...files, hypervisor: HARDENED_XEN });
+  } catch (error) {
+    throw explainFileError(error, "writing the machine's files");
+  }
+}
+
+async function launch(folder: string, command: string[], options: MachineOptions): Promise<ProcessIdentity> {
+  const sockets = new SocketFolder(folder);
+  const isReady = async () => {
+    try {
+      (await QmpClient.connect(sockets.path(QMP_SOCKET))).close();
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  try {
+    return await launchQemu(command, folder, options.lifetime, isReady, options.onLaunch);
+  } finally {
+    sockets.close();
+  }
+}
+
+async function waitForDom0(folder: string, process: ProcessIdentity, timeoutMs: number): Promise<void> {
+  const sockets = new SocketFolder(folder);
+  const abort = new AbortController();
+  const { signal } = abort;
+  try {
+    const path = sockets.path(socketName(DOM0_AGENT_PORT));
+    const connecting = AgentClient.connect(path, { name: "dom0", timeoutMs, signal });
+    connecting.catch(() => undefined);
+    const agent = await Promise.race([connecting, watchDeath(process, folder, signal)]);
+    agent.close();
+  } catch (error) {
+    if (!(error instanceof UserError) || error.code !== "agent-silent") throw error;
+    const log = join(folder, NORMAL_UART_LOG);
+    const message = `dom0 did not answer within ${timeoutMs / 1000} s; the console's last lines:\n${tail(log, 15)}`;
+    throw new UserError("boot-failed", message, `the whole console is in ${log}`);
+  } finally {
+    abort.abort();
+    sockets.close();
+  }
+}
+
+function withoutUndefined<T extends object>(value: T): T {
+  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as T;
+}

@@ -1,0 +1,142 @@
+// Two cores in the monitor at once. One core's whole exception is run in the middle of the other's, before each of its acts on the machine in
+// turn (but while a lock is held, where it would wait): every such interleaving must end in a state without broken invariants.
+
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import { brokenInvariants } from "../drivers/invariants.ts";
+import { aLab, FAST_CALL, type Lab, type LabOptions } from "../drivers/lab.ts";
+import { teeRuns } from "../drivers/tee.ts";
+import type { VirtualMachine } from "../drivers/virtual-machine.ts";
+
+interface Race {
+  readonly name: string;
+  readonly options?: LabOptions;
+  /** Up to the moment before; returns what the two cores do. */
+  readonly arrange: (lab: Lab) => { first: () => void; second: () => void; vms?: VirtualMachine[] };
+  readonly judge: (lab: Lab) => void;
+}
+
+const COUNT_MAX = 20_000;
+/** Long loops over memory are the same at every round: of those, only the first acts are tried. */
+const SAME_ACT_MAX = 40;
+
+const RACES: readonly Race[] = [
+  {
+    name: "two vCPUs call a TEE that has one core",
+    options: { profile: { coreCount: 1 } },
+    arrange(lab) {
+      const vm = lab.aGuest({ vcpus: 2 });
+      lab.runVcpu(vm.vcpus[1]!, 1);
+      return { first: () => lab.guestCalls(0, FAST_CALL), second: () => lab.guestCalls(1, FAST_CALL) };
+    },
+    judge(lab) {
+      assert.equal(lab.machine.cores.filter(teeRuns).length, 1);
+    },
+  },
+  {
+    name: "two VMs start",
+    arrange(lab) {
+      const [one, two] = [lab.aVm(), lab.aVm()];
+      lab.hypervisor.run(lab.core(0), one.vcpus[0]!);
+      lab.hypervisor.run(lab.core(1), two.vcpus[0]!);
+      return { first: () => lab.fetch(lab.core(0)), second: () => lab.fetch(lab.core(1)) };
+    },
+    judge(lab) {
+      assert(lab.machine.cores.every(teeRuns));
+      assert.equal(new Set(lab.status.guests.map(({ slot }) => slot)).size, 2);
+    },
+  },
+  {
+    name: "two VMs start and there is room for one",
+    options: { guests: 1 },
+    arrange(lab) {
+      const [one, two] = [lab.aVm(), lab.aVm()];
+      lab.hypervisor.run(lab.core(0), one.vcpus[0]!);
+      lab.hypervisor.run(lab.core(1), two.vcpus[0]!);
+      return { first: () => lab.fetch(lab.core(0)), second: () => lab.fetch(lab.core(1)) };
+    },
+    judge(lab) {
+      assert.equal(lab.machine.cores.filter(teeRuns).length, 1);
+      assert(lab.eventKinds.includes("pool-exhausted"));
+    },
+  },
+  {
+    name: "a guest goes while another VM starts",
+    arrange(lab) {
+      const gone = lab.aGuest();
+      lab.hypervisor.interrupt(lab.core(0));
+      gone.tables.empty();
+      const born = lab.aVm();
+      lab.hypervisor.run(lab.core(1), born.vcpus[0]!);
+      return {
+        first: () => lab.hypervisor.flush(lab.core(0), gone.vttbr),
+        second: () => lab.fetch(lab.core(1)),
+      };
+    },
+    judge(lab) {
+      assert(teeRuns(lab.core(1)));
+      assert.equal(lab.status.guests.length, 1);
+    },
+  },
+  {
+    name: "two cores flush a guest that has gone",
+    arrange(lab) {
+      const gone = lab.aGuest();
+      lab.hypervisor.interrupt(lab.core(0));
+      gone.tables.empty();
+      return {
+        first: () => lab.hypervisor.flush(lab.core(0), gone.vttbr),
+        second: () => lab.hypervisor.flush(lab.core(1), gone.vttbr),
+      };
+    },
+    judge(lab) {
+      assert.equal(lab.status.guestsDestroyed, 1);
+    },
+  },
+  {
+    name: "two vCPUs of a new VM start at once",
+    arrange(lab) {
+      const vm = lab.aVm({ vcpus: 2 });
+      lab.hypervisor.run(lab.core(0), vm.vcpus[0]!);
+      lab.hypervisor.run(lab.core(1), vm.vcpus[1]!);
+      return { first: () => lab.fetch(lab.core(0)), second: () => lab.fetch(lab.core(1)) };
+    },
+    judge(lab) {
+      assert.equal(lab.status.guests.length, 1, "one VM, one guest");
+      assert.equal(lab.machine.cores.filter(teeRuns).length, 1);
+    },
+  },
+];
+
+/** Runs `second` before the act number `at` of `first`. False if `first` has fewer acts. */
+async function interleaved({ options, arrange, judge }: Race, at: number): Promise<boolean> {
+  const lab = await aLab(options);
+  const { first, second } = arrange(lab);
+  const seen = new Map<string, number>();
+  let count = 0;
+  let wasRun = false;
+  lab.machine.interleave = (act) => {
+    seen.set(act, (seen.get(act) ?? 0) + 1);
+    if (seen.get(act)! > SAME_ACT_MAX) return;
+    if (count++ !== at) return;
+    lab.machine.interleave = undefined;
+    wasRun = true;
+    second();
+  };
+  first();
+  lab.machine.interleave = undefined;
+  if (!wasRun) return false;
+  assert.deepEqual(brokenInvariants(lab), [], `interleaved at act ${at}`);
+  judge(lab);
+  return true;
+}
+
+suite("races of two cores", () => {
+  for (const race of RACES) {
+    test(race.name, async () => {
+      let at = 0;
+      while (await interleaved(race, at)) at++;
+      assert(at > 5 && at < COUNT_MAX, `${at} interleavings`);
+    });
+  }
+});

@@ -1,0 +1,115 @@
+// What holds between any two steps of any history, whoever misbehaves below EL3.
+
+import { POOL_EMPTY_ROOT_OFFSET, TEE_RAM_SIZE } from "../../abi/memory-map.ts";
+import type { Core } from "../machine/core.ts";
+import { MonitorState } from "../machine/monitor-state.ts";
+import { word } from "../machine/source-words.ts";
+import { rootOf, vmidOf } from "../machine/translation.ts";
+import { XEN_VBAR } from "./hypervisor.ts";
+import type { Lab } from "./lab.ts";
+
+const TEE_HCR_NEEDED = ["VM", "FMO", "IMO", "AMO", "TWI", "TACR", "FB"].map((bit) => word(`HCR_EL2_${bit}`));
+const LAST_TEE_VMID = 0xffn;
+const TRAPPING_VBAR = word("TOP_SLOT") << 39n;
+const SLOT_511 = 511 * 8;
+
+/** Every rule that is broken now, in words. */
+export function brokenInvariants(lab: Lab): string[] {
+  return [...coreRules(lab), ...claimRules(lab), ...poolRules(lab), ...memoryRules(lab)];
+}
+
+/** Slots that have a guest, by the monitor's books. */
+function takenSlots(lab: Lab): Set<number> {
+  const state = new MonitorState(lab.machine);
+  return new Set(
+    Array.from({ length: lab.slotCount }, (_, slot) => slot).filter(
+      (slot) => state.guest(slot, "state") !== 0n,
+    ),
+  );
+}
+
+function* coreRules(lab: Lab): Generator<string> {
+  const state = new MonitorState(lab.machine);
+  for (const core of lab.machine.cores) {
+    if (core.isParked) continue;
+    const running = state.running(core.index);
+    const who = `core ${core.index}`;
+    const vttbr = core.get("VTTBR_EL2");
+    if ((core.get("HCR_EL2") & word("HCR_EL2_TSC")) !== 0n) yield `${who}: HCR_EL2.TSC is set`;
+    if (running !== undefined) yield* teeRules(core, who, running.slot);
+    else if (state.core(core.index, "awaitsTee") !== 0n) {
+      if (core.get("VBAR_EL2") !== TRAPPING_VBAR) yield `${who}: waits for a TEE without trapping vectors`;
+      if (rootOf(vttbr) !== lab.machine.bootPackage.poolPa + POOL_EMPTY_ROOT_OFFSET)
+        yield `${who}: waits for a TEE and has memory`;
+    } else {
+      if (core.get("VBAR_EL2") !== XEN_VBAR) yield `${who}: the hypervisor's VBAR_EL2 is not in place`;
+      if (vmidOf(vttbr) > LAST_TEE_VMID - 16n) yield `${who}: the normal world runs on an S world's root`;
+    }
+    if (running === undefined && core.get("CPTR_EL3") !== 0n) yield `${who}: FP traps in the normal world`;
+  }
+}
+
+function* teeRules(core: Core, who: string, slot: number): Generator<string> {
+  if (core.get("VBAR_EL2") !== TRAPPING_VBAR) yield `${who}: a TEE runs without trapping vectors`;
+  if (vmidOf(core.get("VTTBR_EL2")) !== LAST_TEE_VMID - BigInt(slot)) yield `${who}: a TEE with a wrong VMID`;
+  if (TEE_HCR_NEEDED.some((bit) => (core.get("HCR_EL2") & bit) === 0n))
+    yield `${who}: a TEE with HCR_EL2 0x${core.get("HCR_EL2").toString(16)}`;
+}
+
+/** At most one core runs a TEE core, and its claim says so; a claim without a core would never be given back. */
+function* claimRules(lab: Lab): Generator<string> {
+  const state = new MonitorState(lab.machine);
+  const running = lab.machine.cores
+    .map(({ index }) => state.running(index))
+    .filter((it) => it !== undefined)
+    .map(({ slot, index }) => `${slot}.${index}`);
+  if (new Set(running).size !== running.length) yield `two cores run one TEE core: ${running.join(" ")}`;
+  // The cores of a slot that is free stay claimed, or are as zero as they were: nobody enters them.
+  for (const slot of takenSlots(lab)) {
+    for (let index = 0; index < 4; index++) {
+      const isClaimed = state.teeCore(slot, index, "isRunning") !== 0n;
+      const isRunning = running.includes(`${slot}.${index}`);
+      if (isClaimed !== isRunning) yield `TEE core ${slot}.${index}: claimed ${isClaimed}, runs ${isRunning}`;
+    }
+  }
+}
+
+function* poolRules(lab: Lab): Generator<string> {
+  const { guests, poolFree, poolTotal, guestsCreated, guestsDestroyed } = lab.status;
+  if (poolFree + guests.length * TEE_RAM_SIZE !== poolTotal)
+    yield `pool: ${poolFree} free and ${guests.length} guests of ${poolTotal}`;
+  if (guestsCreated - guestsDestroyed !== guests.length)
+    yield `${guestsCreated} guests created, ${guestsDestroyed} destroyed, ${guests.length} there`;
+}
+
+/** A free slot's RAM is zero and unreachable; a taken one's is reached by its own S world's VMID only. */
+function* memoryRules(lab: Lab): Generator<string> {
+  const { machine } = lab;
+  const taken = takenSlots(lab);
+  for (let slot = 0; slot < lab.slotCount; slot++) {
+    const pa = machine.poolTeePa + slot * TEE_RAM_SIZE;
+    if (!taken.has(slot) && lab.wasUsed(slot) && !machine.memory.isZero(pa, TEE_RAM_SIZE))
+      yield `free slot ${slot} is not zero`;
+    const vmids = machine.tlbs.flatMap((tlb) => tlb.vmidsThatReach(pa, TEE_RAM_SIZE));
+    const allowed = taken.has(slot) ? [LAST_TEE_VMID - BigInt(slot)] : [];
+    for (const vmid of vmids)
+      if (!allowed.includes(vmid)) yield `VMID ${vmid} reaches the RAM of slot ${slot}`;
+  }
+  for (const pa of machine.writesOutsidePool)
+    if (pa !== lab.hypervisor.rootPa + SLOT_511) yield `EL3 wrote 0x${pa.toString(16)}, which is not its own`;
+}
+
+/** Places that the normal world or the hypervisor can read and that hold a word which satisfies `isSecret`. */
+export function placesWith(lab: Lab, isSecret: (value: bigint) => boolean): string[] {
+  const found: string[] = [];
+  for (const core of lab.machine.cores) {
+    for (const [name, value] of core.registers())
+      if (!name.endsWith("EL3") && isSecret(value)) found.push(`core ${core.index} ${name}`);
+  }
+  const { poolPa, poolSize } = lab.machine.bootPackage;
+  for (const [pa, view] of lab.machine.memory.pagesOutside(poolPa, poolPa + poolSize)) {
+    for (let offset = 0; offset < 0x1000; offset += 8)
+      if (isSecret(view.getBigUint64(offset, true))) found.push(`memory 0x${(pa + offset).toString(16)}`);
+  }
+  return found;
+}

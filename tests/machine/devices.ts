@@ -1,0 +1,65 @@
+// The devices that the monitor touches: GIC distributor and redistributors as plain registers with the two bits that answer, the secure
+// UART, the secure GPIO that powers the machine off.
+
+import { GICD_PA, GICR_FRAME_SIZE, GICR_PA, SECURE_GPIO_PA, SECURE_UART_PA } from "../../abi/memory-map.ts";
+import { MachineCheck } from "./errors.ts";
+import { size } from "./source-words.ts";
+
+const PL061_LINES = { [size("PL061_LINE_POWER_OFF")]: "off", [size("PL061_LINE_RESET")]: "reset" } as const;
+const TYPER_LINES = 8;
+
+export class Devices {
+  readonly #registers = new Map<number, number>();
+  readonly #coreCount: number;
+  #console = "";
+  power: "on" | "off" | "reset" = "on";
+
+  constructor(coreCount: number) {
+    this.#coreCount = coreCount;
+    for (let core = 0; core < coreCount; core++) {
+      const waker = GICR_PA + core * GICR_FRAME_SIZE + size("GICR_WAKER");
+      this.#registers.set(waker, size("GICR_WAKER_PROCESSOR_SLEEP") | size("GICR_WAKER_CHILDREN_ASLEEP"));
+    }
+    this.#registers.set(GICD_PA + size("GICD_TYPER"), TYPER_LINES);
+  }
+
+  /** What came out of the secure UART, in lines. */
+  get consoleLines(): string[] {
+    return this.#console.split("\r\n").slice(0, -1);
+  }
+
+  isDevice(pa: number): boolean {
+    return pa >= 0x08000000 && pa < 0x0a000000;
+  }
+
+  read(pa: number): number {
+    this.#check(pa);
+    if (pa === SECURE_UART_PA + size("PL011_FR")) return size("PL011_FR_TXFE");
+    return this.#registers.get(pa) ?? 0;
+  }
+
+  write(pa: number, value: number): void {
+    this.#check(pa);
+    if (pa === SECURE_UART_PA + size("PL011_DR")) this.#console += String.fromCharCode(value & 0xff);
+    else if (pa === SECURE_GPIO_PA + size("PL061_DATA_ALL"))
+      this.power = PL061_LINES[value & 0xff] ?? this.power;
+    else this.#registers.set(pa, this.#stored(pa, value));
+  }
+
+  #stored(pa: number, value: number): number {
+    const offset = (pa - GICR_PA) % GICR_FRAME_SIZE;
+    if (pa < GICR_PA || offset !== size("GICR_WAKER")) return value;
+    const asleep = size("GICR_WAKER_CHILDREN_ASLEEP");
+    return (value & size("GICR_WAKER_PROCESSOR_SLEEP")) !== 0 ? value | asleep : value & ~asleep;
+  }
+
+  #check(pa: number): void {
+    const isGic =
+      (pa >= GICD_PA && pa < GICD_PA + 0x10000) ||
+      (pa >= GICR_PA && pa < GICR_PA + this.#coreCount * GICR_FRAME_SIZE);
+    const isSecure =
+      (pa >= SECURE_UART_PA && pa < SECURE_UART_PA + 0x1000) ||
+      (pa >= SECURE_GPIO_PA && pa < SECURE_GPIO_PA + 0x1000);
+    if (!isGic && !isSecure) throw new MachineCheck(`no device at 0x${pa.toString(16)}`);
+  }
+}

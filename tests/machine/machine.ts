@@ -1,0 +1,219 @@
+// The model machine: cores, physical memory and devices around one instance of the monitor's wasm. It plays the hardware and the
+// assembly of `el3/vectors/`; who runs below EL3 is the drivers' business (tests/drivers).
+
+import { BOOT_PACKAGE_PA, DRAM_PA, FLASH_SIZE, POOL_TEE_OFFSET } from "../../abi/memory-map.ts";
+import { type BootPackage, encodeBootPackage } from "../../host/machine/boot-package.ts";
+import { Core } from "./core.ts";
+import { Devices } from "./devices.ts";
+import { type Epitaph, MachineCheck } from "./errors.ts";
+import { imports, isTimerOn, Parked } from "./hw.ts";
+import { importNames, type MonitorExports } from "./monitor.ts";
+import { PhysicalMemory } from "./physical-memory.ts";
+import { word } from "./source-words.ts";
+import { Tlb } from "./translation.ts";
+
+const GENERAL_REGISTERS = 31;
+const FRAME_ELR = GENERAL_REGISTERS * 8;
+const FRAME_SPSR = FRAME_ELR + 8;
+
+export class Machine {
+  readonly memory = new PhysicalMemory();
+  readonly devices: Devices;
+  readonly cores: readonly Core[];
+  readonly tlbs: readonly Tlb[];
+  readonly bootPackage: BootPackage;
+  readonly monitor: MonitorExports;
+  readonly linear: DataView;
+  ticks = 1_000_000n;
+  /** Barriers, TLB and cache maintenance, in order. */
+  readonly notes: string[] = [];
+  /** Physical addresses outside of the pool and the devices that EL3 has written. */
+  readonly writesOutsidePool = new Set<number>();
+  epitaph: Epitaph | undefined;
+  current: Core;
+  /** Called before an act of the monitor on the machine, when no lock is held: another core may run here. */
+  interleave: ((act: string) => void) | undefined;
+  readonly #locks = new Map<number, number>();
+  #depth = 0;
+
+  constructor(module: WebAssembly.Module, bootPackage: BootPackage) {
+    this.bootPackage = bootPackage;
+    this.devices = new Devices(Math.max(1, bootPackage.coreCount));
+    this.cores = Array.from({ length: Math.max(1, bootPackage.coreCount) }, (_, index) => new Core(index));
+    this.tlbs = this.cores.map(() => new Tlb());
+    this.current = this.cores[0]!;
+    this.memory.load(BOOT_PACKAGE_PA, encodeBootPackage(bootPackage));
+    const instance = new WebAssembly.Instance(module, imports(this, importNames(module)));
+    this.monitor = instance.exports as unknown as MonitorExports;
+    this.linear = new DataView(this.monitor.memory.buffer);
+  }
+
+  // --- what the vectors and the boot code do -----------------------------------------------------------------
+
+  reset(): void {
+    this.#enterMonitor(this.cores[0]!, (core) => this.monitor.bootMachine(core.index));
+    this.cores[0]!.isParked = false;
+  }
+
+  /** An exception of a lower level to EL3, synchronous. ELR_EL3 is the PC of the moment. */
+  synchronous(core: Core, esrEl3: bigint): void {
+    this.#storeFrame(core);
+    const areaPtr = this.monitor.coreAreaPtr(core.index);
+    this.#enterMonitor(core, () => this.monitor.exceptionSynchronous(areaPtr, esrEl3));
+  }
+
+  fiq(core: Core): void {
+    this.#storeFrame(core);
+    const areaPtr = this.monitor.coreAreaPtr(core.index);
+    this.#enterMonitor(core, () => this.monitor.exceptionFiq(areaPtr));
+  }
+
+  isTimerDue(core: Core): boolean {
+    return isTimerOn(core) && !core.isTimerActive && this.ticks >= core.get("CNTPS_CVAL_EL1");
+  }
+
+  #enterMonitor(core: Core, act: (core: Core) => number): void {
+    if (this.epitaph !== undefined)
+      throw new MachineCheck(`the machine has stopped: ${this.epitaph.message}`);
+    const interrupted = this.current;
+    this.current = core;
+    this.#depth++;
+    try {
+      core.framePtr = act(core) >>> 0;
+      this.#loadFrame(core);
+    } catch (error) {
+      if (!(error instanceof Parked)) throw error;
+      core.isParked = true;
+    } finally {
+      this.current = interrupted;
+      this.#depth--;
+    }
+    if ([...this.#locks.values()].includes(core.index)) throw new MachineCheck("left EL3 with a lock");
+    if (this.#depth === 0) this.#wakeCores();
+  }
+
+  /** Cores in the holding pen that CPU_ON has released. */
+  #wakeCores(): void {
+    for (const core of this.cores) {
+      const isOnPtr = this.monitor.coreAreaPtr(core.index) + Number(this.monitor.CORE_AREA_IS_ON.value);
+      if (!core.isParked || this.linear.getUint32(isOnPtr, true) === 0) continue;
+      core.isParked = false;
+      this.#enterMonitor(core, () => this.monitor.bootSecondary(core.index));
+    }
+  }
+
+  #storeFrame(core: Core): void {
+    if (core.isParked) throw new MachineCheck(`core ${core.index} is off`);
+    for (let index = 0; index < GENERAL_REGISTERS; index++)
+      this.linear.setBigUint64(core.framePtr + index * 8, core.x[index]!, true);
+    this.linear.setBigUint64(core.framePtr + FRAME_ELR, core.pc, true);
+    this.linear.setBigUint64(core.framePtr + FRAME_SPSR, core.pstate, true);
+  }
+
+  #loadFrame(core: Core): void {
+    for (let index = 0; index < GENERAL_REGISTERS; index++)
+      core.x[index] = this.linear.getBigUint64(core.framePtr + index * 8, true);
+    core.pc = this.linear.getBigUint64(core.framePtr + FRAME_ELR, true);
+    core.pstate = this.linear.getBigUint64(core.framePtr + FRAME_SPSR, true);
+    if (((core.pstate >> 2n) & 3n) === 3n && !core.isAarch32) throw new MachineCheck("eret to EL3");
+  }
+
+  // --- what the imports do ------------------------------------------------------------------------------------
+
+  beforeImport(name: string): void {
+    if (this.interleave !== undefined && this.#locks.size === 0) this.interleave(name);
+  }
+
+  readPhysical(pa: number, length: 1 | 4 | 8): bigint {
+    if (this.devices.isDevice(pa)) return BigInt(this.devices.read(pa) >>> 0);
+    this.#checkRange(pa, length, "read");
+    return this.memory.read(pa, length);
+  }
+
+  writePhysical(pa: number, length: 1 | 4 | 8, value: bigint): void {
+    if (this.devices.isDevice(pa)) {
+      this.devices.write(pa, Number(value));
+      return;
+    }
+    this.#noteWrite(pa, length);
+    this.memory.write(pa, length, value);
+  }
+
+  zeroPhysical(pa: number, length: number): void {
+    this.#noteWrite(pa, length);
+    if (pa % 16 !== 0 || length % 16 !== 0) throw new MachineCheck("zeroPhysical takes multiples of 16");
+    this.memory.zero(pa, length);
+  }
+
+  copyPhysical(toPa: number, fromPa: number, length: number): void {
+    const rounded = Math.ceil(length / 16) * 16; // as the loop in hw.c does
+    this.#checkRange(fromPa, rounded, "read");
+    this.#noteWrite(toPa, rounded);
+    if (toPa % 16 !== 0 || fromPa % 16 !== 0) throw new MachineCheck("copyPhysical takes multiples of 16");
+    this.memory.load(toPa, this.memory.bytes(fromPa, rounded));
+  }
+
+  #noteWrite(pa: number, length: number): void {
+    this.#checkRange(pa, length, "write");
+    const { poolPa, poolSize } = this.bootPackage;
+    if (pa < poolPa || pa + length > poolPa + poolSize) this.writesOutsidePool.add(pa);
+    this.memory.noteCachedWrite(pa, length);
+  }
+
+  #checkRange(pa: number, length: number, act: "read" | "write"): void {
+    const isFlash = act === "read" && pa >= 0 && pa + length <= FLASH_SIZE;
+    const isDram = pa >= DRAM_PA && pa + length <= DRAM_PA + this.bootPackage.ramSize;
+    if (!isFlash && !isDram) throw new MachineCheck(`EL3's ${act} of ${length} at 0x${pa.toString(16)}`);
+  }
+
+  note(act: string): void {
+    this.notes.push(act);
+  }
+
+  /** TLBI VMALLS12E1IS: the current VMID, on all cores. */
+  invalidateTlb(): void {
+    const vttbr = this.current.get("VTTBR_EL2");
+    for (const tlb of this.tlbs) tlb.invalidate(vttbr);
+    this.note(`tlbi vmid ${vttbr >> 48n}`);
+  }
+
+  invalidateAllTlbs(): void {
+    for (const tlb of this.tlbs) tlb.clear();
+    this.note("tlbi all");
+  }
+
+  lock(index: number): void {
+    const holder = this.#locks.get(index);
+    if (holder !== undefined) throw new MachineCheck(`deadlock: lock ${index} is held by core ${holder}`);
+    const last = Math.max(-1, ...this.#locks.keys());
+    if (index < last) throw new MachineCheck(`lock ${index} taken while ${last} is held: wrong order`);
+    this.#locks.set(index, this.current.index);
+  }
+
+  unlock(index: number): void {
+    if (this.#locks.get(index) !== this.current.index) throw new MachineCheck(`lock ${index} is not held`);
+    this.#locks.delete(index);
+  }
+
+  compareAndSwap32(ptr: number, expected: number, value: number): number {
+    const seen = this.linear.getUint32(ptr, true);
+    if (seen === expected >>> 0) this.linear.setUint32(ptr, value >>> 0, true);
+    return seen;
+  }
+
+  /** EL3 itself may touch FP only while it does not trap. */
+  withFp(act: string): Core {
+    if ((this.current.get("CPTR_EL3") & word("CPTR_EL3_TFP")) !== 0n)
+      throw new MachineCheck(`FP ${act} while CPTR_EL3.TFP traps it at EL3`);
+    return this.current;
+  }
+
+  stop(epitaph: Epitaph): Epitaph {
+    this.epitaph = epitaph;
+    return epitaph;
+  }
+
+  get poolTeePa(): number {
+    return this.bootPackage.poolPa + POOL_TEE_OFFSET;
+  }
+}

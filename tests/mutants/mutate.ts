@@ -1,0 +1,72 @@
+// One mutant: a copy of the monitor with one place changed, built, and the test that must fail on it.
+
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { projectFolder } from "../../host/paths.ts";
+import { compileWasm } from "../../host/toolchain/compile-wasm.ts";
+import { firmwareSources } from "../../host/toolchain/layout.ts";
+
+export interface Mutant {
+  /** What the monitor no longer does. */
+  readonly name: string;
+  /** Below el3/monitor. */
+  readonly file: string;
+  /** Must stand there exactly once. */
+  readonly text: string;
+  readonly replacement: string;
+  /** Below tests, and the name of the test, or its beginning. */
+  readonly testFile: string;
+  readonly test: string;
+}
+
+export type Outcome = "killed" | "survived" | "no such test";
+
+const COPIED = ["el3/monitor", "el3/runtime", "abi"];
+
+/** Builds the mutant and runs its test on it. Throws if the mutation does not apply or does not compile. */
+export async function runMutant(mutant: Mutant): Promise<Outcome> {
+  const root = await mkdtemp(join(tmpdir(), "vtz-mutant-"));
+  try {
+    await mkdir(join(root, "el3"));
+    for (const folder of COPIED)
+      await cp(join(projectFolder, folder), join(root, folder), { recursive: true });
+    await symlink(join(projectFolder, "node_modules"), join(root, "node_modules"));
+    await mutate(join(root, "el3/monitor", mutant.file), mutant);
+    const wasm = join(root, "monitor.wasm");
+    await compileWasm({ ...firmwareSources, root }, wasm, join(root, "asc.log"));
+    return await judge(mutant, wasm);
+  } finally {
+    await rm(root, { recursive: true, force: true });
+  }
+}
+
+async function mutate(path: string, { name, file, text, replacement }: Mutant): Promise<void> {
+  const source = await readFile(path, "utf8");
+  const count = source.split(text).length - 1;
+  if (count !== 1) throw new Error(`mutant “${name}”: its text stands ${count} times in ${file}, not once`);
+  await writeFile(
+    path,
+    source.replace(text, () => replacement),
+  );
+}
+
+async function judge({ testFile, test }: Mutant, wasm: string): Promise<Outcome> {
+  const pattern = test.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  const { failed, stdout } = await execa(
+    process.execPath,
+    [
+      ...["--test", "--test-reporter=tap", `--test-name-pattern=${pattern}`],
+      join(projectFolder, "tests", testFile),
+    ],
+    {
+      reject: false,
+      stdin: "ignore",
+      timeout: 120_000,
+      env: { VTZ_MONITOR_WASM: wasm, NODE_TEST_CONTEXT: undefined, VTZ_FULL: undefined },
+    },
+  );
+  if (!/^# (pass|fail) [1-9]/m.test(stdout)) return "no such test";
+  return failed ? "killed" : "survived";
+}
