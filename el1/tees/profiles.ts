@@ -21,6 +21,8 @@ export interface TeeProfile {
 
 // OPTEE_SMC_SEC_CAP_ASYNC_NOTIF: its interrupt 219 is not an interrupt that a Xen guest has.
 const ASYNC_NOTIFICATIONS = 0x20;
+// OPTEE_SMC_SEC_CAP_HAVE_RESERVED_SHM: the window at 0x42000000 lies in the middle of a Xen guest's kernel.
+const RESERVED_SHARED_MEMORY = 0x01;
 
 const debianOptee = {
   loadIpa: 0x0e100000,
@@ -32,7 +34,7 @@ const debianOptee = {
   foreignIntid: 0,
   adaptedSites: 3,
   wfi: WFI_FAULTS,
-  hiddenCapabilities: ASYNC_NOTIFICATIONS,
+  hiddenCapabilities: ASYNC_NOTIFICATIONS | RESERVED_SHARED_MEMORY,
 } as const;
 
 export const TEE_PROFILES = {
