@@ -11,7 +11,8 @@ import { KernelModules } from "./kernel-modules.ts";
 export const GUEST_KERNEL_PATH = "/usr/lib/vtz/guest-kernel";
 export const GUEST_INITRD_PATH = "/usr/lib/vtz/guest-initrd";
 
-const DOM0_MODULES = ["xen-privcmd", "xen-evtchn", "xen-gntdev", "xen-gntalloc", "xenfs"];
+const XEN_MODULES = ["xen-privcmd", "xen-evtchn", "xen-gntdev", "xen-gntalloc", "xenfs"];
+const DOM0_MODULES = [...XEN_MODULES, "virtio-blk", "virtio-net"];
 const GUEST_MODULES = ["tee", "optee"];
 const XEN_PROGRAMS = ["xl", "xenstored", "xenconsoled", "xen-init-dom0"];
 const XENSTORE_PROGRAMS = ["xenstore-read", "xenstore-write", "xenstore-ls"];

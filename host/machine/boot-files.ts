@@ -7,6 +7,7 @@ import { DEVICE_TREE_PA, DOM0_INITRD_PA, DOM0_KERNEL_PA, DRAM_PA, XEN_PA } from 
 import { encodeDeviceTree } from "../formats/fdt.ts";
 import { dumpDeviceTree, machineDeviceTree } from "../images/machine-device-tree.ts";
 import { allPorts } from "../images/ports.ts";
+import { makeFolder } from "../make-folder.ts";
 import {
   hardwareWords,
   machineWords,
@@ -15,6 +16,7 @@ import {
   type QemuOptions,
   qemuArguments,
 } from "../qemu/command-line.ts";
+import { DISK_FILE, makeDisk } from "./disk.ts";
 import { type FlashOptions, writeFlash } from "./flash.ts";
 import { writeAtomically } from "./state.ts";
 
@@ -33,6 +35,8 @@ export interface BootFiles {
 
 const FLASH_FILE = "flash.bin";
 const DEVICE_TREE_FILE = "machine.dtb";
+/** What dom0 can fetch by tftp from 10.0.2.2. */
+export const TFTP_FOLDER = "tftp";
 /** For runs whose figures must repeat. */
 const FIXED_SEED = 0x123456789abcdef0n;
 
@@ -46,6 +50,9 @@ export async function layOutBoot(folder: string, files: BootFiles): Promise<stri
       : { kind: "firmware", flashPath: FLASH_FILE };
   await writeAtomically(join(folder, DEVICE_TREE_FILE), await deviceTreeBytes(folder, files));
 
+  await makeDisk(folder);
+  await makeFolder(join(folder, TFTP_FOLDER));
+
   const loads = [
     { path: files.dom0Kernel, addressPa: DOM0_KERNEL_PA },
     { path: files.dom0Initrd, addressPa: DOM0_INITRD_PA },
@@ -57,7 +64,16 @@ export async function layOutBoot(folder: string, files: BootFiles): Promise<stri
     );
   }
   const { coreCount, ramSize, options } = files;
-  return qemuArguments({ boot, coreCount, ramSize, loads, ports: allPorts(), options });
+  return qemuArguments({
+    boot,
+    coreCount,
+    ramSize,
+    loads,
+    ports: allPorts(),
+    diskFile: DISK_FILE,
+    tftpFolder: TFTP_FOLDER,
+    options,
+  });
 }
 
 async function deviceTreeBytes(folder: string, files: BootFiles): Promise<Uint8Array> {

@@ -10,6 +10,10 @@ export interface QemuMachine {
   readonly loads: readonly { readonly path: string; readonly addressPa: number }[];
   /** virtio-serial ports of dom0: sockets `<name>.sock`, files `<name>.log`. */
   readonly ports: readonly PortSpec[];
+  /** dom0's PCIe disk: a raw file in the machine's folder. */
+  readonly diskFile: string;
+  /** What QEMU's network serves by tftp to dom0's PCIe network card: a folder in the machine's folder. */
+  readonly tftpFolder: string;
   readonly options?: QemuOptions;
 }
 
@@ -44,10 +48,14 @@ export const SECURE_UART_LOG = "uart-secure.log";
 const MIB = 1024 * 1024;
 const CPU = "cortex-a57";
 
-/** `-M` of the machine; the device tree must be dumped from the same words. */
+/** For every virtio device: its DMA is translated by what stands before it on the bus, if anything does. */
+const VIRTIO = "disable-legacy=on,iommu_platform=on";
+
+/** `-M` of the machine; the device tree must be dumped from the same words. Without ITS: its tables would be DMA that no
+ * SMMU sees; INTx serves. */
 export function machineWords(boot: QemuMachine["boot"]["kind"]): string {
   const secure = boot === "firmware" ? "secure=on," : "";
-  return `virt,${secure}virtualization=on,gic-version=3`;
+  return `virt,${secure}virtualization=on,gic-version=3,its=off`;
 }
 
 /** What of the machine its device tree describes, besides `machineWords`. */
@@ -75,6 +83,8 @@ export function qemuArguments(machine: QemuMachine): string[] {
     ["-chardev", `socket,id=qmp,path=${QMP_SOCKET},server=on,wait=off`],
     ["-mon", "chardev=qmp,mode=control"],
     ...serialPorts(machine.ports),
+    disk(machine.diskFile),
+    network(machine.tftpFolder),
     options.isHalted === true ? haltForGdb() : [],
   ].flat();
 }
@@ -103,7 +113,7 @@ function serialPorts(ports: readonly PortSpec[]): string[][] {
   for (let first = 0; first < ports.length; first += PORTS_PER_DEVICE) {
     const bus = `channels${first / PORTS_PER_DEVICE}`;
     // Port 0 of a virtio-serial device is reserved for its console.
-    words.push(["-device", `virtio-serial-pci,id=${bus},max_ports=${PORTS_PER_DEVICE + 1}`]);
+    words.push(["-device", `virtio-serial-pci,${VIRTIO},id=${bus},max_ports=${PORTS_PER_DEVICE + 1}`]);
     ports.slice(first, first + PORTS_PER_DEVICE).forEach(({ name, kind }, offset) => {
       const index = first + offset;
       words.push(
@@ -129,6 +139,18 @@ export function socketName(port: string): string {
 
 export function fileName(port: string): string {
   return `${port}.log`;
+}
+
+function disk(path: string): string[] {
+  const file = `driver=file,node-name=disk-file,filename=${escapeComma(path)},discard=unmap`;
+  const raw = "driver=raw,node-name=disk,file=disk-file,discard=unmap";
+  return ["-blockdev", file, "-blockdev", raw, "-device", `virtio-blk-pci,${VIRTIO},drive=disk`];
+}
+
+/** A network that ends in QEMU: no packet reaches the host or leaves it. `romfile=`: no boot ROM is looked for. */
+function network(tftpFolder: string): string[] {
+  const backend = `user,id=network,restrict=on,tftp=${escapeComma(tftpFolder)}`;
+  return ["-netdev", backend, "-device", `virtio-net-pci,${VIRTIO},netdev=network,romfile=`];
 }
 
 function haltForGdb(): string[] {
