@@ -18,6 +18,7 @@ export const BOOT_HYPERVISOR_PA: u32 = 0x30; // u64, load address and entry poin
 export const BOOT_DEVICE_TREE_PA: u32 = 0x38; // u64, in x0 at the hypervisor's entry
 export const BOOT_CORE_COUNT: u32 = 0x40; // u32, cores of the machine
 export const BOOT_TEE_COUNT: u32 = 0x44; // u32
+export const BOOT_POOL_TEE_OFFSET: u32 = 0x48; // u64, where RAM for TEEs starts in the pool; before it, the monitor's own
 export const BOOT_HEADER_SIZE: u32 = 0x100;
 
 export const TEE_ROW_BASE: u32 = 0x100;

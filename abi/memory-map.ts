@@ -19,6 +19,11 @@ export const GICR_FRAME_SIZE: u32 = 0x00020000;
 export const NORMAL_UART_PA: u32 = 0x09000000;
 export const SECURE_UART_PA: u32 = 0x09040000;
 export const SECURE_GPIO_PA: u32 = 0x090b0000;
+// Neither the hypervisor nor a guest may map these: they reach memory past every translation table.
+export const FW_CFG_PA: u32 = 0x09020000; // its DMA interface copies to and from any address
+export const FW_CFG_SIZE: u32 = 0x00001000;
+export const SMMU_PA: u32 = 0x09050000; // decides what devices reach
+export const SMMU_SIZE: u32 = 0x00020000;
 
 // --- normal DRAM, as `vtz` lays it out (the boot package and the device tree carry the final word) -----------
 export const DRAM_PA: u32 = 0x40000000;
@@ -44,4 +49,7 @@ export const POOL_VECTOR_TABLES_OFFSET: u32 = 0x00011000; // 3 stage-1 tables th
 export const POOL_EMPTY_ROOT_OFFSET: u32 = 0x00014000; // a stage-2 root that maps nothing
 export const POOL_STAGE2_OFFSET: u32 = 0x00100000; // stage-2 tables of the S worlds
 export const POOL_STAGE2_SIZE: u32 = 0x00010000; // for each guest slot
-export const POOL_TEE_OFFSET: u32 = 0x01000000; // RAM of the TEEs, TEE_RAM_SIZE each
+export const POOL_HYPERVISOR_VECTORS_OFFSET: u32 = 0x00020000; // a page for each core: EL2's vectors while Xen runs
+export const POOL_HYPERVISOR_VECTOR_TABLE_OFFSET: u32 = 0x0001f000; // the stage-1 table that maps them
+export const POOL_PAGES_OFFSET: u32 = 0x01000000; // the page records (abi/pages.ts), then the direct map's tables
+// Behind them, at the multiple of TEE_RAM_SIZE that the boot package names: RAM of the TEEs, TEE_RAM_SIZE each.

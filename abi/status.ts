@@ -13,6 +13,12 @@ export const STATUS_POOL_TOTAL: u32 = 0x18; // u64, bytes of the pool that TEEs 
 export const STATUS_POOL_FREE: u32 = 0x20; // u64
 export const STATUS_GUESTS_CREATED: u32 = 0x28; // u64, ever
 export const STATUS_GUESTS_DESTROYED: u32 = 0x30; // u64, ever
+export const STATUS_HARDENED_SITES: u32 = 0x38; // u64, hardening calls in the hypervisor's executable pages, at lockdown
+export const STATUS_TEXT_PAGES: u32 = 0x40; // u64, executable pages of the hypervisor now
+export const STATUS_STAGE1_TABLES: u32 = 0x48; // u64, tables of EL2's stage 1 now, the monitor's own left out
+export const STATUS_TABLE_STORES: u32 = 0x50; // u64, the hypervisor's stores to tables that were performed
+export const STATUS_VIOLATIONS: u32 = 0x58; // u64, acts of the hypervisor that were refused
+export const STATUS_MEASUREMENT: u32 = 0x60; // 32 bytes, SHA-256 of the executable pages in the order of their VAs, at lockdown
 export const STATUS_GUEST_BASE: u32 = 0x100;
 export const STATUS_GUEST_SIZE: u32 = 0x80;
 
@@ -45,7 +51,7 @@ export const EVENT_ARGUMENT_0: u32 = 0x10; // u64
 export const EVENT_ARGUMENT_1: u32 = 0x18; // u64
 
 export const EVENT_MONITOR_BOOTED: u32 = 1;
-export const EVENT_LOCKDOWN: u32 = 2; // first load of a stage-2 root; VTTBR_EL2
+export const EVENT_LOCKDOWN: u32 = 2; // first load of a stage-2 root; VTTBR_EL2, hardened sites
 export const EVENT_GUEST_CREATED: u32 = 3; // VTTBR_EL2, PA of the TEE's RAM
 export const EVENT_SITE_ADAPTED: u32 = 4; // IPA, original instruction
 export const EVENT_TEE_READY: u32 = 5; // vector table, boot ticks
@@ -53,7 +59,16 @@ export const EVENT_TEE_CORE_ON: u32 = 6; // core
 export const EVENT_TEE_FAULTED: u32 = 7; // FAULT_*, ELR or syndrome
 export const EVENT_GUEST_DESTROYED: u32 = 8; // switches
 export const EVENT_POOL_EXHAUSTED: u32 = 9; // VTTBR_EL2
-export const EVENT_VIOLATION: u32 = 10; // what, where
+export const EVENT_VIOLATION: u32 = 10; // VIOLATION_*, where
+export const EVENT_DEPRIVILEGED: u32 = 11; // executable pages, stage-1 tables
+export const EVENT_MEASURED: u32 = 12; // 16 bytes of the executable pages' SHA-256, twice
+
+// What the hypervisor may not do, and attempted (argument 0 of EVENT_VIOLATION; argument 1 says where).
+export const VIOLATION_STAGE2_ROOT: u32 = 1; // a root that is none, is bound to another VMID, or maps what it may not: VTTBR_EL2
+export const VIOLATION_STORE: u32 = 2; // a store to a read-only page that may not be performed: VA
+export const VIOLATION_REGISTER: u32 = 3; // another value for a register that is fixed: imm16 of the SMC
+export const VIOLATION_HCR: u32 = 4; // HCR_EL2 with TGE or E2H: the value
+export const VIOLATION_CALL: u32 = 5; // an SMC that nobody wrote: imm16
 
 // Why a TEE was stopped (argument 0 of EVENT_TEE_FAULTED; argument 1 is the detail).
 export const FAULT_ADAPTED_SITES: u32 = 1; // the image has another number of secure-timer sites: how many

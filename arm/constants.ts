@@ -58,7 +58,19 @@ export function instructionConstants(instructions: readonly Instruction[]): Cons
         value: BigInt(range.low),
         comment: range.meaning,
       },
+      {
+        name: `INSTRUCTION_${name}_${field}_WIDTH`,
+        type: "u32" as const,
+        value: BigInt(range.high - range.low + 1),
+        comment: "",
+      },
       { name: `INSTRUCTION_${name}_${field}_MASK`, type: "u32" as const, value: maskOf(range), comment: "" },
+      ...Object.entries(range.values ?? {}).map(([valueName, value]) => ({
+        name: `INSTRUCTION_${name}_${field}_${valueName}`,
+        type: "u32" as const,
+        value: value << BigInt(range.low),
+        comment: "",
+      })),
     ]),
   ]);
 }

@@ -130,6 +130,8 @@ export const deviceConstants = {
 export const privateInterrupts = {
   INTID_HYPERVISOR_TIMER: 26,
   INTID_VIRTUAL_TIMER: 27,
+  /** An SGI of the monitor: one core asks the others to wait. */
+  INTID_HOLD: 15,
   INTID_SECURE_TIMER: 29,
   INTID_PHYSICAL_TIMER: 30,
   INTID_MAINTENANCE: 25,

@@ -52,6 +52,8 @@ export const descriptorConstants = {
   DESCRIPTOR_TABLE: 3n, // level 0 to 2
   DESCRIPTOR_PAGE: 3n, // level 3
   TABLE_OUTPUT_ADDRESS_MASK: 0x0000_ffff_ffff_f000n,
+  /** What a leaf at EL2 carries besides its address: bits 11:2 and 63:48. */
+  STAGE1_ATTRIBUTES_MASK: 0xffff_0000_0000_0ffcn,
   PAGE_OUTPUT_ADDRESS_MASK: 0x0000_ffff_ffff_f000n,
   BLOCK_L1_OUTPUT_ADDRESS_MASK: 0x0000_ffff_c000_0000n,
   BLOCK_L2_OUTPUT_ADDRESS_MASK: 0x0000_ffff_ffe0_0000n,
@@ -76,6 +78,8 @@ export const tableConstants = {
   BLOCK_L1_SIZE: 0x4000_0000n,
   BLOCK_L2_SIZE: 0x20_0000n,
   TABLE_ENTRIES: 512n,
+  LAST_LEVEL: 3n,
+  TABLE_ADDRESS_BITS: 9n, // that one level translates
   LEVEL_SHIFT_0: 39n,
   LEVEL_SHIFT_1: 30n,
   LEVEL_SHIFT_2: 21n,

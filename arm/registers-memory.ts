@@ -15,6 +15,8 @@ const SINGLE_RANGE: Fields = {
   TG0: bits(15, 14, "granule", { K4: 0, K64: 1, K16: 2 }),
   PS: bits(18, 16, "physical address bits", ADDRESS_SIZE),
   TBI: bit(20, "top byte ignored"),
+  HA: bit(21, "hardware sets the access flag"),
+  HD: bit(22, "hardware tracks dirty pages: it may make a page writable"),
 };
 
 const ROOT: Fields = {

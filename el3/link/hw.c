@@ -70,6 +70,7 @@ void w2c_hw_dsbIsh(void) { __asm__ volatile("dsb ish" ::: "memory"); }
 void w2c_hw_dsbIshst(void) { __asm__ volatile("dsb ishst" ::: "memory"); }
 void w2c_hw_tlbiAlle1is(void) { __asm__ volatile("tlbi alle1is" ::: "memory"); }
 void w2c_hw_tlbiAlle2is(void) { __asm__ volatile("tlbi alle2is" ::: "memory"); }
+void w2c_hw_tlbiVae2is(u64 page) { __asm__ volatile("tlbi vae2is, %0" ::"r"(page) : "memory"); }
 void w2c_hw_tlbiAlle3(void) { __asm__ volatile("tlbi alle3" ::: "memory"); }
 void w2c_hw_tlbiVmalls12e1(void) { __asm__ volatile("tlbi vmalls12e1" ::: "memory"); }
 void w2c_hw_tlbiVmalls12e1is(void) { __asm__ volatile("tlbi vmalls12e1is" ::: "memory"); }
@@ -150,6 +151,44 @@ u32 w2c_hw_loadAcquire32(u32 ptr) {
 
 void w2c_hw_storeRelease32(u32 ptr, u32 value) {
   __asm__ volatile("stlr %w0, [%1]" ::"r"(value), "r"(linearWord(ptr)) : "memory");
+}
+
+/* ---- one core works while the others wait --------------------------------------------------------------------- */
+
+#define HOLD_SGI_INTID 15 /* INTID_HOLD of arm/gic.ts; group 0 on every core (boot/gic.ts) */
+#define HELD_MAX 8
+
+static u32 holding;
+static u32 held[HELD_MAX];
+
+static u32 acquire(const u32 *word) {
+  u32 value;
+  __asm__ volatile("ldar %w0, [%1]" : "=r"(value) : "r"(word) : "memory");
+  return value;
+}
+
+static void release(u32 *word, u32 value) {
+  __asm__ volatile("stlr %w0, [%1]\n\tdsb ish\n\tsev" ::"r"(value), "r"(word) : "memory");
+}
+
+/* ICC_SGI0R_EL1: INTID in 27:24, target list in 15:0. */
+void w2c_hw_holdCores(u32 mask) {
+  release(&holding, 1);
+  __asm__ volatile("msr s3_0_c12_c11_7, %0\n\tisb" ::"r"(((u64)HOLD_SGI_INTID << 24) | mask) : "memory");
+  for (u32 core = 0; core < HELD_MAX; core++) {
+    if ((mask & (1u << core)) == 0) continue;
+    while (acquire(&held[core]) == 0) __asm__ volatile("wfe" ::: "memory");
+  }
+}
+
+void w2c_hw_releaseCores(void) { release(&holding, 0); }
+
+void w2c_hw_waitWhileHeld(u32 core) {
+  if (core >= HELD_MAX) epitaph(EPITAPH_TRAP_OOB);
+  if (acquire(&holding) == 0) return;
+  release(&held[core], 1);
+  while (acquire(&holding) != 0) __asm__ volatile("wfe" ::: "memory");
+  release(&held[core], 0);
 }
 
 /* ---- the end ------------------------------------------------------------------------------------------------- */

@@ -20,15 +20,24 @@ export declare function icIallu(): void;
 export declare function icIalluis(): void;
 export declare function tlbiVmalls12e1is(): void;
 export declare function tlbiAlle2is(): void;
+export declare function tlbiAlle1is(): void;
+/** One page of EL2's stage 1: bits 55…12 of the VA. */
+export declare function tlbiVae2is(page: u64): void;
 
 // --- several cores --------------------------------------------------------------------------------------------
 export declare function lock(index: u32): void;
 export declare function unlock(index: u32): void;
 /** Atomic compare-and-swap on a word of linear memory; returns what stood there. */
 export declare function compareAndSwap32(ptr: usize, expected: u32, value: u32): u32;
+export declare function loadAcquire32(ptr: usize): u32;
 /** A store that no earlier access is seen after (STLR). */
 export declare function storeRelease32(ptr: usize, value: u32): void;
 export declare function sendEvent(): void;
+/** Interrupts the cores of `mask` (SGI, group 0) and returns when each of them waits in `waitWhileHeld`. */
+export declare function holdCores(mask: u32): void;
+export declare function releaseCores(): void;
+/** Returns at once if nobody holds this core. */
+export declare function waitWhileHeld(core: u32): void;
 /** Writes the epitaph and stops the machine; never returns. */
 export declare function fatal(code: u32, a: u64, b: u64): void;
 /** Puts this core into the holding pen until the next CPU_ON; never returns. */
@@ -74,9 +83,11 @@ export declare function readVTCR_EL2(): u64;
 export declare function writeVTCR_EL2(value: u64): void;
 export declare function readTTBR0_EL2(): u64;
 export declare function writeTTBR0_EL2(value: u64): void;
+export declare function readTCR_EL2(): u64;
 export declare function writeTCR_EL2(value: u64): void;
 export declare function readMAIR_EL2(): u64;
 export declare function writeMAIR_EL2(value: u64): void;
+export declare function readSCTLR_EL2(): u64;
 export declare function writeSCTLR_EL2(value: u64): void;
 export declare function writeVBAR_EL2(value: u64): void;
 export declare function readVMPIDR_EL2(): u64;

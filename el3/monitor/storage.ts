@@ -2,6 +2,9 @@
 
 import { Guest } from "./guests/guest";
 import { Machine } from "./machine";
+import { Sha256State } from "./measure/sha256-state";
+import { Store } from "./memory/store-instruction";
+import { TreeWalk } from "./memory/tree-walk";
 import { CoreArea } from "./worlds/core-area";
 import { TeeCore } from "./worlds/tee-core";
 import { WORLD_CONTEXT_SIZE } from "./worlds/world-context";
@@ -11,11 +14,18 @@ export const GUEST_MAX: u32 = 16;
 export const TEE_CORE_MAX: u32 = 4;
 const GUEST_RECORD_SIZE: usize = 0x200;
 
-const MACHINE: usize = memory.data(256, 64);
+const STORE_RECORD_SIZE: usize = 0x80;
+
+const MACHINE: usize = memory.data(512, 64);
 const CORE_AREAS: usize = memory.data(12288, 64); // CORE_MAX × WORLD_CONTEXT_SIZE
 const GUESTS: usize = memory.data(8192, 64); // GUEST_MAX × GUEST_RECORD_SIZE
 const AWAITED_VTTBRS: usize = memory.data(2048, 64); // one for each VMID
 const REFUSED_VTTBRS: usize = memory.data(2048, 64); // one for each VMID
+const VMID_ROOTS: usize = memory.data(2048, 64); // one for each VMID
+const TREE_WALK: usize = memory.data(128, 64);
+const STORES: usize = memory.data(1024, 64); // CORE_MAX × STORE_RECORD_SIZE
+const STORE_UNDO: usize = memory.data(64, 64); // the entries that one store changes
+const SHA256_STATE: usize = memory.data(384, 64);
 const TEE_CORES: usize = memory.data(98304, 64); // GUEST_MAX × TEE_CORE_MAX × WORLD_CONTEXT_SIZE
 
 export function machine(): Machine {
@@ -46,8 +56,35 @@ export function refusedVttbrPtr(vmid: u32): usize {
   return REFUSED_VTTBRS + ((<usize>vmid) << 3);
 }
 
+/** Where the PA of the stage-2 root that is bound to a VMID stands, 0 if none; `vmid` is below 256. */
+export function vmidRootPtr(vmid: u32): usize {
+  return VMID_ROOTS + ((<usize>vmid) << 3);
+}
+
+/** The one walk that goes on at a time, under LOCK_MEMORY. */
+export function treeWalk(): TreeWalk {
+  return changetype<TreeWalk>(TREE_WALK);
+}
+
+/** The store that a core of the hypervisor has attempted. */
+export function storeOf(core: u32): Store {
+  return changetype<Store>(STORES + <usize>core * STORE_RECORD_SIZE);
+}
+
+/** What stood in the entry `index` (below 8) that a store of several has changed, under LOCK_MEMORY. */
+export function storeUndo(index: u32): usize {
+  return STORE_UNDO + ((<usize>index) << 3);
+}
+
+/** One computation at a time: whoever measures holds one lock meanwhile (measure/sha256.ts). */
+export function sha256State(): Sha256State {
+  return changetype<Sha256State>(SHA256_STATE);
+}
+
 // Locks, in the order in which they may be taken.
 export const LOCK_GUESTS: u32 = 0;
-export const LOCK_POWER: u32 = 1;
-export const LOCK_EVENTS: u32 = 2;
-export const LOCK_CONSOLE: u32 = 3;
+/** Page records, and every table that EL2 or a stage 2 uses. */
+export const LOCK_MEMORY: u32 = 1;
+export const LOCK_POWER: u32 = 2;
+export const LOCK_EVENTS: u32 = 3;
+export const LOCK_CONSOLE: u32 = 4;

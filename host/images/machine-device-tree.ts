@@ -45,6 +45,7 @@ export function machineDeviceTree(base: DeviceTree, options: MachineTreeOptions)
   const tree = copyDeviceTree(base);
   removeSecureNodes(tree.root);
   removeNode(tree, "/secure-chosen");
+  removeFirmwareConfig(tree);
   setMemory(tree, options);
   if (options.psci === "monitor") describePsci(tree);
   setChosen(tree, options);
@@ -52,6 +53,11 @@ export function machineDeviceTree(base: DeviceTree, options: MachineTreeOptions)
 }
 
 /** Devices that only the secure world reaches; a normal access to one is an external abort. */
+/** Its DMA interface copies from and to any address: the monitor lets nobody map it. */
+function removeFirmwareConfig(tree: DeviceTree): void {
+  tree.root.children = tree.root.children.filter((child) => !child.name.startsWith("fw-cfg@"));
+}
+
 function removeSecureNodes(node: DeviceTreeNode): void {
   node.children = node.children.filter((child) => textProperty(child, "secure-status") !== "okay");
   for (const child of node.children) removeSecureNodes(child);

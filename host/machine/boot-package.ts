@@ -8,6 +8,8 @@ export interface BootPackage {
   readonly ramSize: number;
   readonly poolPa: number;
   readonly poolSize: number;
+  /** Where TEE RAM starts in the pool. */
+  readonly poolTeeOffset: number;
   readonly hypervisorPa: number;
   readonly deviceTreePa: number;
   readonly coreCount: number;
@@ -48,6 +50,7 @@ const HEADER_QUADS = [
   [abi.BOOT_RAM_SIZE, "ramSize"],
   [abi.BOOT_POOL_PA, "poolPa"],
   [abi.BOOT_POOL_SIZE, "poolSize"],
+  [abi.BOOT_POOL_TEE_OFFSET, "poolTeeOffset"],
   [abi.BOOT_HYPERVISOR_PA, "hypervisorPa"],
   [abi.BOOT_DEVICE_TREE_PA, "deviceTreePa"],
 ] as const;

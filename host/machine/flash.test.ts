@@ -33,6 +33,7 @@ const anyPackage = fc.record({
   ramSize: address,
   poolPa: address,
   poolSize: address,
+  poolTeeOffset: address,
   hypervisorPa: address,
   deviceTreePa: address,
   coreCount: word,

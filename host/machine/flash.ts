@@ -35,6 +35,7 @@ export function buildFlash({ monitor, tees, ram, coreCount }: FlashOptions): Uin
     ramSize: ram.ramSize,
     poolPa: ram.poolPa,
     poolSize: ram.poolSize,
+    poolTeeOffset: ram.poolTeeOffset,
     hypervisorPa: XEN_PA,
     deviceTreePa: DEVICE_TREE_PA,
     coreCount,

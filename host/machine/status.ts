@@ -9,10 +9,23 @@ export interface MonitorStatus {
   readonly poolFree: number;
   readonly guestsCreated: number;
   readonly guestsDestroyed: number;
+  readonly protection: ProtectionStatus;
   readonly guests: readonly GuestStatus[];
   readonly eventCount: number;
   /** The latest ones, oldest first; the ring forgets. */
   readonly events: readonly MonitorEvent[];
+}
+
+/** What lockdown found, and what happened since. */
+export interface ProtectionStatus {
+  /** The hypervisor's writes of translation registers that are calls of the monitor; 0 before lockdown. */
+  readonly hardenedSites: number;
+  readonly textPages: number;
+  readonly stage1Tables: number;
+  readonly tableStores: number;
+  readonly violations: number;
+  /** SHA-256 of the hypervisor's executable pages, in hexadecimal. */
+  readonly measurement: string;
 }
 
 export interface GuestStatus {
@@ -52,8 +65,11 @@ const EVENT_NAMES: Record<number, string> = {
   [abi.EVENT_GUEST_DESTROYED]: "guest-destroyed",
   [abi.EVENT_POOL_EXHAUSTED]: "pool-exhausted",
   [abi.EVENT_VIOLATION]: "violation",
+  [abi.EVENT_DEPRIVILEGED]: "deprivileged",
+  [abi.EVENT_MEASURED]: "measured",
 };
 
+const MEASUREMENT_SIZE = 32;
 const MAGIC = (BigInt(abi.STATUS_MAGIC_HIGH) << 32n) | BigInt(abi.STATUS_MAGIC_LOW);
 
 /** Undefined until the monitor has written the page. */
@@ -69,9 +85,22 @@ export function decodeStatus(bytes: Uint8Array): MonitorStatus | undefined {
     poolFree: quad(view, abi.STATUS_POOL_FREE),
     guestsCreated: quad(view, abi.STATUS_GUESTS_CREATED),
     guestsDestroyed: quad(view, abi.STATUS_GUESTS_DESTROYED),
+    protection: decodeProtection(view),
     guests: guests.filter((guest) => guest.state !== "none"),
     eventCount: quad(view, abi.STATUS_EVENT_COUNT),
     events: decodeEvents(view),
+  };
+}
+
+function decodeProtection(view: DataView): ProtectionStatus {
+  const measurement = new Uint8Array(view.buffer, view.byteOffset + abi.STATUS_MEASUREMENT, MEASUREMENT_SIZE);
+  return {
+    hardenedSites: quad(view, abi.STATUS_HARDENED_SITES),
+    textPages: quad(view, abi.STATUS_TEXT_PAGES),
+    stage1Tables: quad(view, abi.STATUS_STAGE1_TABLES),
+    tableStores: quad(view, abi.STATUS_TABLE_STORES),
+    violations: quad(view, abi.STATUS_VIOLATIONS),
+    measurement: Buffer.from(measurement).toString("hex"),
   };
 }
 

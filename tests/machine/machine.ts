@@ -1,7 +1,7 @@
 // The model machine: cores, physical memory and devices around one instance of the monitor's wasm. It plays the hardware and the
 // assembly of `el3/vectors/`; who runs below EL3 is the drivers' business (tests/drivers).
 
-import { BOOT_PACKAGE_PA, DRAM_PA, FLASH_SIZE, POOL_TEE_OFFSET } from "../../abi/memory-map.ts";
+import { BOOT_PACKAGE_PA, DRAM_PA, FLASH_SIZE } from "../../abi/memory-map.ts";
 import { type BootPackage, encodeBootPackage } from "../../host/machine/boot-package.ts";
 import { Core } from "./core.ts";
 import { Devices } from "./devices.ts";
@@ -214,6 +214,6 @@ export class Machine {
   }
 
   get poolTeePa(): number {
-    return this.bootPackage.poolPa + POOL_TEE_OFFSET;
+    return this.bootPackage.poolPa + this.bootPackage.poolTeeOffset;
   }
 }

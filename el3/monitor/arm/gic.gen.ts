@@ -123,6 +123,7 @@ export const PL061_LINE_POWER_OFF: u32 = 1;
 export const PL061_LINE_RESET: u32 = 2;
 export const INTID_HYPERVISOR_TIMER: u32 = 0x1a;
 export const INTID_VIRTUAL_TIMER: u32 = 0x1b;
+export const INTID_HOLD: u32 = 0xf;
 export const INTID_SECURE_TIMER: u32 = 0x1d;
 export const INTID_PHYSICAL_TIMER: u32 = 0x1e;
 export const INTID_MAINTENANCE: u32 = 0x19;

@@ -88,6 +88,7 @@ export function startSecondaryCore(index: u32): void {
   core.guest = null;
   core.runningTee = null;
   core.awaitsTee = 0;
+  core.vbarEl2 = 0;
   core.requestedVttbrEl2 = 0;
   core.ttbr0El2 = 0;
   enterHypervisor(index, core.entryPa, core.entryContext);

@@ -1,5 +1,5 @@
-// The GIC before the hypervisor sees it: everything in non-secure group 1, but for the secure physical timer, which is the
-// monitor's own and arrives at EL3 as FIQ (group 0). Arm IHI 0069.
+// The GIC before the hypervisor sees it: everything in non-secure group 1, but for the secure physical timer and one SGI, which are
+// the monitor's own and arrive at EL3 as FIQ (group 0). Arm IHI 0069.
 
 import { GICD_PA, GICR_FRAME_SIZE, GICR_PA } from "../../../abi/memory-map";
 import {
@@ -19,6 +19,7 @@ import {
   GICR_WAKER,
   GICR_WAKER_CHILDREN_ASLEEP,
   GICR_WAKER_PROCESSOR_SLEEP,
+  INTID_HOLD,
   INTID_SECURE_TIMER,
 } from "../arm/gic.gen";
 import {
@@ -47,7 +48,8 @@ const ALL_GROUP1: u32 = 0xffffffff;
 const PRIORITY_HIGHEST: u32 = 0;
 const PRIORITY_MASK_OPEN: u64 = 0xff;
 const SYSTEM_REGISTERS_ON: u64 = ICC_SRE_EL3_SRE | ICC_SRE_EL3_DFB | ICC_SRE_EL3_DIB | ICC_SRE_EL3_ENABLE;
-const SECURE_TIMER_BIT: u32 = 1 << INTID_SECURE_TIMER;
+/** The monitor's own, in group 0: its timer, and the SGI by which one core holds the others. */
+const OWN_BITS: u32 = (1 << INTID_SECURE_TIMER) | (1 << INTID_HOLD);
 const WAKE_POLLS_MAX: u32 = 1000000;
 
 export function initialiseDistributor(): void {
@@ -71,10 +73,11 @@ export function initialiseCoreInterrupts(core: u32): void {
     if ((readPhysical32(pa + <u64>GICR_WAKER) & GICR_WAKER_CHILDREN_ASLEEP) === 0) break;
   }
   writePhysical32(pa + <u64>GICR_ICENABLER0, ALL_GROUP1);
-  writePhysical32(pa + <u64>GICR_IGROUPR0, ALL_GROUP1 & ~SECURE_TIMER_BIT);
+  writePhysical32(pa + <u64>GICR_IGROUPR0, ALL_GROUP1 & ~OWN_BITS);
   writePhysical32(pa + <u64>GICR_IGRPMODR0, 0);
   writePhysical8(pa + <u64>GICR_IPRIORITYR + <u64>INTID_SECURE_TIMER, PRIORITY_HIGHEST);
-  writePhysical32(pa + <u64>GICR_ISENABLER0, SECURE_TIMER_BIT);
+  writePhysical8(pa + <u64>GICR_IPRIORITYR + <u64>INTID_HOLD, PRIORITY_HIGHEST);
+  writePhysical32(pa + <u64>GICR_ISENABLER0, OWN_BITS);
   writeICC_SRE_EL3(SYSTEM_REGISTERS_ON);
   isb();
   writeICC_SRE_EL2(SYSTEM_REGISTERS_ON);

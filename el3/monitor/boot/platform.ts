@@ -4,23 +4,29 @@ import {
   BOOT_CORE_COUNT,
   BOOT_POOL_PA,
   BOOT_POOL_SIZE,
+  BOOT_POOL_TEE_OFFSET,
   BOOT_RAM_PA,
   BOOT_RAM_SIZE,
 } from "../../../abi/boot-package";
-import { POOL_EMPTY_ROOT_OFFSET, POOL_TEE_OFFSET, TEE_RAM_SIZE } from "../../../abi/memory-map";
+import { POOL_EMPTY_ROOT_OFFSET, POOL_PAGES_OFFSET, TEE_RAM_SIZE } from "../../../abi/memory-map";
+import { PAGE_RECORD_SIZE } from "../../../abi/pages";
 import { EVENT_MONITOR_BOOTED } from "../../../abi/status";
-import { PAGE_SIZE } from "../arm/page-tables.gen";
+import { LEVEL_SHIFT_2, PAGE_SHIFT, PAGE_SIZE } from "../arm/page-tables.gen";
 import { checkBootPackage, readBoot32, readBoot64 } from "../boot-package";
 import { writeTrappingVectors } from "../exceptions/trapping-vectors";
 import { fatal, zeroPhysical } from "../hw";
+import { initialisePages } from "../memory/pages";
 import { CORE_MAX, GUEST_MAX, guestAt, machine } from "../storage";
-import { FATAL_CORES } from "../trace/epitaph";
+import { FATAL_BOOT_PACKAGE, FATAL_CORES } from "../trace/epitaph";
 import { recordEvent } from "../trace/events";
 import { initialiseStatus } from "../trace/status";
 import { initialiseDistributor } from "./gic";
 
 /** 20 ms at 62.5 MHz. */
 const PREEMPTION_TICKS: u32 = 1250000;
+
+/** Tables of level 2 for a direct map that consists of blocks of 1 GiB. */
+const UPPER_TABLES_SIZE: u64 = 0x10_0000;
 
 export function initialiseMachine(): void {
   checkBootPackage();
@@ -32,12 +38,26 @@ export function initialiseMachine(): void {
   it.coreCount = readBoot32(BOOT_CORE_COUNT);
   if (it.coreCount < 1 || it.coreCount > CORE_MAX) fatal(FATAL_CORES, <u64>it.coreCount, 0);
   it.preemptionTicks = PREEMPTION_TICKS;
-  const slots = (it.poolSize - <u64>POOL_TEE_OFFSET) / <u64>TEE_RAM_SIZE;
+  layOutPool();
+  const slots = (it.poolPa + it.poolSize - it.teePoolPa) / <u64>TEE_RAM_SIZE;
   it.guestSlots = slots < <u64>GUEST_MAX ? <u32>slots : GUEST_MAX;
   for (let slot: u32 = 0; slot < it.guestSlots; slot++) guestAt(slot).slot = slot;
   zeroPhysical(it.poolPa + <u64>POOL_EMPTY_ROOT_OFFSET, PAGE_SIZE);
+  initialisePages();
   writeTrappingVectors();
   initialiseStatus();
   initialiseDistributor();
   recordEvent(EVENT_MONITOR_BOOTED, 0, it.poolPa, it.poolSize);
+}
+
+/** The page records, the direct map's tables, TEE RAM. The host has made room for them (host/machine/ram-layout.ts). */
+function layOutPool(): void {
+  const it = machine();
+  const teeOffset = readBoot64(BOOT_POOL_TEE_OFFSET);
+  it.pagesPa = it.poolPa + <u64>POOL_PAGES_OFFSET;
+  it.directMapTablesPa = it.pagesPa + (it.ramSize >> PAGE_SHIFT) * <u64>PAGE_RECORD_SIZE;
+  const endPa = it.directMapTablesPa + (it.ramSize >> LEVEL_SHIFT_2) * PAGE_SIZE + UPPER_TABLES_SIZE;
+  it.teePoolPa = it.poolPa + teeOffset;
+  if (endPa > it.teePoolPa || teeOffset > it.poolSize)
+    fatal(FATAL_BOOT_PACKAGE, teeOffset, endPa - it.poolPa);
 }

@@ -18,7 +18,8 @@ import {
 import { stopTee } from "../exceptions/exits";
 import { Guest } from "../guests/guest";
 import { shareNormalWorld } from "../guests/stage2";
-import { readFAR_EL2, readHPFAR_EL2 } from "../hw";
+import { lock, readFAR_EL2, readHPFAR_EL2, unlock } from "../hw";
+import { LOCK_MEMORY } from "../storage";
 import { CoreArea } from "../worlds/core-area";
 import { ExceptionFrame, readRegister, writeRegister } from "../worlds/exception-frame";
 import { TeeCore } from "../worlds/tee-core";
@@ -40,8 +41,10 @@ export function emulateAccess(
   const ipa = faultIpa();
   if (ipa >= <u64>NORMAL_RAM_IPA) {
     // Mapped by now, by this core or by another one: the access runs again, and once more if nothing was new to us.
-    if (!shareNormalWorld(guest) && teeCore.lastFaultIpa === ipa)
-      stopTee(core, guest, teeCore, FAULT_MEMORY, ipa);
+    lock(LOCK_MEMORY);
+    const isNew = shareNormalWorld(guest);
+    unlock(LOCK_MEMORY);
+    if (!isNew && teeCore.lastFaultIpa === ipa) stopTee(core, guest, teeCore, FAULT_MEMORY, ipa);
     teeCore.lastFaultIpa = ipa;
     return;
   }

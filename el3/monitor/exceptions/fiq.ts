@@ -1,10 +1,11 @@
 // The monitor's own interrupt: the secure physical timer. Either a TEE has not left in time after a foreign interrupt, or the emulated timer of
 // a TEE core is due.
 
-import { INTID_SECURE_TIMER } from "../arm/gic.gen";
+import { INTID_HOLD, INTID_SECURE_TIMER } from "../arm/gic.gen";
 import { isEl2 } from "../arm/values";
 import { GUEST_STATE_READY, Guest } from "../guests/guest";
 import { fatal, isb, readICC_IAR0_EL1, writeICC_EOIR0_EL1 } from "../hw";
+import { holdCore } from "../hypervisor/lockdown";
 import { FATAL_INTERRUPT } from "../trace/epitaph";
 import { currentVcpu, teeCoreForVcpu } from "../worlds/call";
 import { claimTeeCore, releaseTeeCore } from "../worlds/claim";
@@ -21,6 +22,11 @@ const INTID_SPECIAL_FIRST: u32 = 1020;
 export function handleFiq(core: CoreArea): void {
   const intid = readICC_IAR0_EL1();
   if (intid >= <u64>INTID_SPECIAL_FIRST) return; // gone by now, or of another group
+  if (intid === <u64>INTID_HOLD) {
+    writeICC_EOIR0_EL1(intid);
+    holdCore(core);
+    return;
+  }
   if (intid !== <u64>INTID_SECURE_TIMER) fatal(FATAL_INTERRUPT, intid, 0);
   stopTimer(core);
   isb(); // the line is low before the interrupt ends

@@ -3,24 +3,28 @@
 //
 //   from EL2   imm16 bit 15      a replaced write of a translation register      hypervisor/registers.ts
 //              imm16 0x400n      the trapping vector n                           exceptions/exits.ts
+//              imm16 0x4100      a synchronous exception of EL2 itself           exceptions/hypervisor-fault.ts
 //              imm16 0           PSCI and SMCCC calls of the hypervisor          hypervisor/calls.ts
+//              anything else     undefined, and recorded                         hypervisor/refuse.ts
 //   from EL1   owner 48…63       trusted applications and trusted OS: the TEE    worlds/call.ts
 //              anything else     the hypervisor, as if trapped                   exceptions/hypervisor-vector.ts
 
 import { HARDENING_CALL } from "../../../abi/hardening";
 import { SMCCC_OWNER_MASK, SMCCC_OWNER_SHIFT, SMCCC_OWNER_TRUSTED_APPLICATIONS } from "../../../abi/smccc";
+import { VIOLATION_CALL } from "../../../abi/status";
 import { ESR_EL3_ISS_SMC_IMM16_MASK } from "../arm/registers.gen";
 import { isEl2 } from "../arm/values";
-import { fatal } from "../hw";
 import { handleHypervisorCall } from "../hypervisor/calls";
+import { isLockedDown } from "../hypervisor/lockdown";
+import { refuseInstruction } from "../hypervisor/refuse";
 import { writeTranslationRegister } from "../hypervisor/registers";
-import { FATAL_HYPERVISOR_CALL } from "../trace/epitaph";
 import { callTee } from "../worlds/call";
 import { CoreArea } from "../worlds/core-area";
 import { frameOf } from "../worlds/world-context";
 import { exitBeforeTee } from "./exits";
+import { hypervisorFault } from "./hypervisor-fault";
 import { forwardSmc } from "./hypervisor-vector";
-import { TRAPPING_VECTOR_CALL, TRAPPING_VECTOR_CALL_MASK } from "./trapping-vectors";
+import { HYPERVISOR_FAULT_CALL, TRAPPING_VECTOR_CALL, TRAPPING_VECTOR_CALL_MASK } from "./trapping-vectors";
 
 export function smcFromNormalWorld(core: CoreArea, esrEl3: u64): void {
   const frame = frameOf(changetype<usize>(core));
@@ -35,5 +39,6 @@ export function smcFromNormalWorld(core: CoreArea, esrEl3: u64): void {
   else if (imm16 === 0) handleHypervisorCall(core, frame);
   else if ((imm16 & TRAPPING_VECTOR_CALL_MASK) === TRAPPING_VECTOR_CALL)
     exitBeforeTee(core, imm16 - TRAPPING_VECTOR_CALL);
-  else fatal(FATAL_HYPERVISOR_CALL, esrEl3, frame.elrEl3);
+  else if (imm16 === HYPERVISOR_FAULT_CALL && isLockedDown()) hypervisorFault(core);
+  else refuseInstruction(core, frame, VIOLATION_CALL, <u64>imm16);
 }

@@ -31,7 +31,11 @@ import { FATAL_MAIR, FATAL_VECTORS } from "../trace/epitaph";
 /** imm16 of the entry `n` is TRAPPING_VECTOR_CALL + n; entries are in the order of the Arm ARM's vector table. */
 export const TRAPPING_VECTOR_CALL: u32 = 0x4000;
 export const TRAPPING_VECTOR_CALL_MASK: u32 = 0xfff0;
+/** imm16 of the one entry of the hypervisor's own vectors that is the monitor's (hypervisor-vectors.ts). */
+export const HYPERVISOR_FAULT_CALL: u32 = 0x4100;
 export const VECTOR_SIZE: u64 = 0x80;
+/** A synchronous exception of EL2 itself, on its own stack pointer. */
+export const VECTOR_CURRENT_SPX_SYNCHRONOUS: u32 = 4;
 /** Entries from here on are exits of a lower exception level: four kinds, from AArch64, then from AArch32. */
 export const VECTOR_LOWER: u32 = 8;
 const KIND_MASK: u32 = 3;
@@ -43,7 +47,7 @@ export function vectorKind(vector: u32): u32 {
   return vector & KIND_MASK;
 }
 
-const VECTORS: u32 = 16;
+export const VECTORS: u32 = 16;
 const TOP_SLOT: u64 = 511;
 const NORMAL_WRITE_BACK: u64 = 0xff;
 
@@ -94,7 +98,8 @@ function buildVectorTables(tablesPa: u64): void {
   machine().hasVectorTables = 1;
 }
 
-function vectorPageAttributes(): u64 {
+/** A read-only executable page, in the hypervisor's own words for write-back memory. */
+export function vectorPageAttributes(): u64 {
   const mair = readMAIR_EL2();
   for (let index: u64 = 0; index < 8; index++) {
     if (((mair >> (index * 8)) & 0xff) === NORMAL_WRITE_BACK) {

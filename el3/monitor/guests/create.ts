@@ -13,7 +13,8 @@ import {
   TEE_LOAD_IPA,
   TEE_WFI,
 } from "../../../abi/boot-package";
-import { POOL_TEE_OFFSET, TEE_RAM_IPA, TEE_RAM_SIZE } from "../../../abi/memory-map";
+import { TEE_RAM_IPA, TEE_RAM_SIZE } from "../../../abi/memory-map";
+import { PAGE_GUEST_TEE } from "../../../abi/pages";
 import { EVENT_GUEST_CREATED, EVENT_POOL_EXHAUSTED, FAULT_ADAPTED_SITES } from "../../../abi/status";
 import { defaultProfilePa, packagePa } from "../boot-package";
 import {
@@ -29,7 +30,8 @@ import {
   unlock,
   zeroPhysical,
 } from "../hw";
-import { guestAt, LOCK_GUESTS, machine, TEE_CORE_MAX, teeCoreAt } from "../storage";
+import { assignTeeRam } from "../memory/pages";
+import { guestAt, LOCK_GUESTS, LOCK_MEMORY, machine, TEE_CORE_MAX, teeCoreAt } from "../storage";
 import { recordEvent } from "../trace/events";
 import { publishGuest, publishMachine, statusRowPa } from "../trace/status";
 import { HCR_FOR_TEE } from "../worlds/switch";
@@ -74,14 +76,17 @@ function createGuest(normalVttbr: u64): Guest | null {
 
 /** Fills the TEE's RAM from the boot package and prepares its first core. The record was zero before. */
 function createTee(guest: Guest): void {
-  guest.teeRamPa = machine().poolPa + <u64>POOL_TEE_OFFSET + <u64>guest.slot * <u64>TEE_RAM_SIZE;
+  guest.teeRamPa = machine().teePoolPa + <u64>guest.slot * <u64>TEE_RAM_SIZE;
   readProfile(guest);
   zeroPhysical(guest.teeRamPa, <u64>TEE_RAM_SIZE);
   const imagePa = guest.teeRamPa + readPhysical64(guest.profilePa + <u64>TEE_LOAD_IPA) - <u64>TEE_RAM_IPA;
   const imageSize = readPhysical64(guest.profilePa + <u64>TEE_IMAGE_SIZE);
   copyPhysical(imagePa, packagePa(readPhysical64(guest.profilePa + <u64>TEE_IMAGE_OFFSET)), imageSize);
   guest.adaptedSites = adaptImage(guest, imagePa, imageSize);
+  lock(LOCK_MEMORY);
+  assignTeeRam(guest.teeRamPa, <u64>TEE_RAM_SIZE, PAGE_GUEST_TEE, guest.slot);
   guest.teeVttbr = buildTeeStage2(guest);
+  unlock(LOCK_MEMORY);
   guest.teeHcr = HCR_FOR_TEE;
   const deviceTreeIpa = writeTeeDeviceTree(guest);
   cleanInvalidateRange(guest.teeRamPa, <u64>TEE_RAM_SIZE); // it starts with its caches off

@@ -2,6 +2,7 @@
 // that it has emptied (the last thing that it does with a root before freeing it).
 
 import { TEE_RAM_SIZE } from "../../../abi/memory-map";
+import { PAGE_MONITOR } from "../../../abi/pages";
 import { EVENT_GUEST_DESTROYED } from "../../../abi/status";
 import {
   cleanInvalidateRange,
@@ -12,7 +13,8 @@ import {
   unlock,
   zeroPhysical,
 } from "../hw";
-import { CORE_MAX, coreArea, LOCK_GUESTS, machine, TEE_CORE_MAX, teeCoreAt } from "../storage";
+import { assignTeeRam } from "../memory/pages";
+import { CORE_MAX, coreArea, LOCK_GUESTS, LOCK_MEMORY, machine, TEE_CORE_MAX, teeCoreAt } from "../storage";
 import { recordEvent } from "../trace/events";
 import { publishGuest, publishMachine, statusRowPa } from "../trace/status";
 import { claimTeeCore, releaseTeeCore } from "../worlds/claim";
@@ -35,10 +37,17 @@ export function destroyGuest(guest: Guest): bool {
   }
   const id = guest.id;
   const switches = guest.switches;
-  invalidateTlb(guest.teeVttbr);
+  const teeVttbr = guest.teeVttbr;
+  lock(LOCK_MEMORY);
+  guest.teeVttbr = 0; // what the hypervisor changes from here on is mirrored no more
+  invalidateTlb(teeVttbr);
+  unlock(LOCK_MEMORY);
   zeroPhysical(guest.teeRamPa, <u64>TEE_RAM_SIZE);
   cleanInvalidateRange(guest.teeRamPa, <u64>TEE_RAM_SIZE);
   dsbSy();
+  lock(LOCK_MEMORY);
+  assignTeeRam(guest.teeRamPa, <u64>TEE_RAM_SIZE, PAGE_MONITOR, guest.slot);
+  unlock(LOCK_MEMORY);
   forgetGuest(guest);
   machine().guestsDestroyed++;
   publishMachine();

@@ -1,6 +1,7 @@
 // The stage-2 tables of an S world. Its first GiB is the monitor's: the TEE's RAM in 2 MiB blocks and nothing else
 // (devices trap). Everything above is the N world's, shared by pointing at the hypervisor's own subtrees, so that both
-// worlds see the same pages at the same IPAs. Root at level 0, 4 KiB granule, as the hypervisor's VTCR_EL2 says.
+// worlds see the same pages at the same IPAs. Those subtrees are checked (memory/), and what the hypervisor changes above them is
+// mirrored here at once. Root at level 0, 4 KiB granule, as the hypervisor's VTCR_EL2 says. Under LOCK_MEMORY.
 //
 //   root (level 0)        [0] → level 1 of ours · [1…] → the N world's level-1 tables
 //   level 1               [0] → level 2 of ours · [1…] → the N world's entries for 1 GiB each
@@ -33,7 +34,6 @@ import {
 } from "../hw";
 import { machine } from "../storage";
 import { Guest } from "./guest";
-import { isTablePa } from "./hypervisor-memory";
 
 /** VMIDs of S worlds count down from the top of the 8-bit space; the hypervisor's count up from 1. */
 const TEE_VMID_LAST: u64 = 0xff;
@@ -77,18 +77,32 @@ export function shareNormalWorld(guest: Guest): bool {
   const normalRootPa = rootPaOf(guest.normalVttbr);
   let changed = copyEntries(rootPa, normalRootPa);
   const normalLevel0 = readPhysical64(normalRootPa);
+  const level1Pa = rootPa + PAGE_SIZE;
   if (isTable(normalLevel0)) {
-    if (copyEntries(rootPa + PAGE_SIZE, normalLevel0 & TABLE_OUTPUT_ADDRESS_MASK)) changed = true;
+    if (copyEntries(level1Pa, normalLevel0 & TABLE_OUTPUT_ADDRESS_MASK)) changed = true;
+  } else if (clearEntries(level1Pa)) {
+    changed = true;
   }
   if (changed) dsbSy();
+  if (changed && guest.teeVttbr !== 0) invalidateTlb(guest.teeVttbr);
+  return changed;
+}
+
+/** All but the first, which is ours. */
+function clearEntries(pa: u64): bool {
+  let changed = false;
+  for (let offset: u64 = 8; offset < TABLE_ENTRIES * 8; offset += 8) {
+    if (readPhysical64(pa + offset) === 0) continue;
+    writePhysical64(pa + offset, 0);
+    changed = true;
+  }
   return changed;
 }
 
 function copyEntries(toPa: u64, fromPa: u64): bool {
   let changed = false;
   for (let offset: u64 = 8; offset < TABLE_ENTRIES * 8; offset += 8) {
-    const shared = readPhysical64(fromPa + offset);
-    const entry = isTable(shared) ? shared : 0; // a block may be split behind our back: only tables are shared
+    const entry = sharedEntry(readPhysical64(fromPa + offset));
     if (entry !== readPhysical64(toPa + offset)) {
       writePhysical64(toPa + offset, entry);
       changed = true;
@@ -97,9 +111,33 @@ function copyEntries(toPa: u64, fromPa: u64): bool {
   return changed;
 }
 
-/** A table descriptor that names memory where the hypervisor may have a table. */
+/** What an S world has where its N world has `entry`, at level 0 or 1. */
+function sharedEntry(entry: u64): u64 {
+  return (entry & STAGE2_VALID) !== 0 ? entry : 0;
+}
+
+/** The hypervisor's entry at `entryPa`, of level 0 or 1 of the N world, holds `value` now. */
+export function mirrorEntry(guest: Guest, entryPa: u64, value: u64): void {
+  const rootPa = tablesPa(guest.slot);
+  const normalRootPa = rootPaOf(guest.normalVttbr);
+  const offset = entryPa % PAGE_SIZE;
+  const pagePa = entryPa - offset;
+  const normalLevel0 = readPhysical64(normalRootPa);
+  if (pagePa === normalRootPa && offset !== 0) replaceShared(guest, rootPa + offset, value);
+  else if (pagePa === normalRootPa) shareNormalWorld(guest);
+  else if (isTable(normalLevel0) && pagePa === (normalLevel0 & TABLE_OUTPUT_ADDRESS_MASK) && offset !== 0)
+    replaceShared(guest, rootPa + PAGE_SIZE + offset, value);
+}
+
+function replaceShared(guest: Guest, entryPa: u64, value: u64): void {
+  const old = readPhysical64(entryPa);
+  writePhysical64(entryPa, sharedEntry(value));
+  dsbSy();
+  if (old !== 0) invalidateTlb(guest.teeVttbr);
+}
+
 function isTable(entry: u64): bool {
-  return (entry & DESCRIPTOR_TYPE_MASK) === DESCRIPTOR_TABLE && isTablePa(entry & TABLE_OUTPUT_ADDRESS_MASK);
+  return (entry & DESCRIPTOR_TYPE_MASK) === DESCRIPTOR_TABLE;
 }
 
 /** Removes every translation of the VMID in `vttbr`, on all cores. */

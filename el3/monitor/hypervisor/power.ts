@@ -5,9 +5,10 @@ import { PSCI_AFFINITY_OFF, PSCI_AFFINITY_ON } from "../../../abi/smccc";
 import { PL061_DATA_ALL, PL061_DIR, PL061_LINE_POWER_OFF, PL061_LINE_RESET } from "../arm/gic.gen";
 import { MPIDR_EL1_AFFINITY_MASK } from "../arm/registers.gen";
 import { dsbSy, lock, parkCore, sendEvent, unlock, writePhysical32 } from "../hw";
-import { PSCI_ALREADY_ON, PSCI_INVALID_PARAMETERS, PSCI_SUCCESS } from "../smccc";
+import { PSCI_ALREADY_ON, PSCI_DENIED, PSCI_INVALID_PARAMETERS, PSCI_SUCCESS } from "../smccc";
 import { coreArea, LOCK_POWER, machine } from "../storage";
 import { CoreArea } from "../worlds/core-area";
+import { isLockedDown } from "./lockdown";
 
 const GPIO_PA: u64 = <u64>SECURE_GPIO_PA;
 const INSTRUCTION_ALIGNMENT_MASK: u64 = 3;
@@ -21,6 +22,7 @@ export function cpuOn(target: u64, entryPa: u64, context: u64): u64 {
   if (coreOf(target) >= <u64>machine().coreCount || (entryPa & INSTRUCTION_ALIGNMENT_MASK) !== 0)
     return PSCI_INVALID_PARAMETERS;
   const core = coreArea(<u32>coreOf(target));
+  if (isLockedDown()) return PSCI_DENIED; // it would start EL2 with translation off, at a place of the caller's
   lock(LOCK_POWER);
   const wasOn = core.isOn;
   if (wasOn === 0) {

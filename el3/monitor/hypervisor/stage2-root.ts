@@ -1,54 +1,54 @@
 // The hypervisor loads a stage-2 root (VTTBR_EL2): to run a VM, or only to flush its VMID from the TLB. From this one event the monitor
 // learns of every VM's birth (a root it has not seen, with something in it) and death (a flush of the VMID of a root that was emptied).
 
-import { EVENT_LOCKDOWN, EVENT_VIOLATION } from "../../../abi/status";
-import {
-  VTCR_EL2_SL0_LEVEL_0,
-  VTCR_EL2_SL0_MASK,
-  VTCR_EL2_TG0_K4,
-  VTCR_EL2_TG0_MASK,
-  VTTBR_EL2_VMID_MASK,
-} from "../arm/registers.gen";
-import { mapTrappingVectors } from "../exceptions/trapping-vectors";
+import { VTTBR_EL2_VMID_MASK } from "../arm/registers.gen";
 import { awaitedVttbr, rememberAwaited } from "../guests/awaited";
 import { destroyGuest, isRootEmpty } from "../guests/destroy";
 import { GUEST_STATE_BOOTING, Guest } from "../guests/guest";
-import { isTablePa } from "../guests/hypervisor-memory";
 import { guestWithVmidOf, guestWithVttbr } from "../guests/lookup";
 import { forgetRefused, isRefused } from "../guests/refused";
-import { invalidateTlb, rootPaOf } from "../guests/stage2";
-import { fatal, readPhysical64, readTTBR0_EL2, readVTCR_EL2, writeVBAR_EL2, writeVTTBR_EL2 } from "../hw";
-import { CORE_MAX, coreArea, machine, teeCoreAt } from "../storage";
-import { FATAL_STAGE2_FORMAT } from "../trace/epitaph";
-import { recordEvent } from "../trace/events";
+import { invalidateTlb, rootPaOf, vmidOf } from "../guests/stage2";
+import { lock, unlock, writeVBAR_EL2, writeVTTBR_EL2 } from "../hw";
+import { admitRoot, boundRootPa, hasNoEntry, releaseRoot } from "../memory/roots";
+import { isTablePlace } from "../memory/stage2-tables";
+import { LOCK_MEMORY, machine, teeCoreAt } from "../storage";
 import { CoreArea } from "../worlds/core-area";
 import { emptyVttbr, hideNormalWorld } from "../worlds/normal-world";
 import { retryTimer } from "../worlds/timer";
+import { isLockedDown, lockDown } from "./lockdown";
 
-/** The stage-2 format that the monitor shares tables of: walks from level 0, 4 KiB granule. */
-const VTCR_LEVEL0_4K: u64 = VTCR_EL2_SL0_LEVEL_0 | VTCR_EL2_TG0_K4;
-const TABLE_SIZE: u64 = 0x1000;
-/** Argument 0 of EVENT_VIOLATION: a stage-2 root outside RAM. */
-const VIOLATION_STAGE2_ROOT: u64 = 1;
-
-export function loadStage2Root(core: CoreArea, value: u64): void {
+/** False if the hypervisor may not load this value: nothing has changed. */
+export function loadStage2Root(core: CoreArea, value: u64): bool {
   // The hypervisor may put back what it read, which is our empty root if the VM still waits for its TEE.
   const vttbr = value === emptyVttbr(value) ? awaitedVttbr(value) : value;
-  if (vttbr !== 0 && !isTablePa(rootPaOf(vttbr))) {
-    recordEvent(EVENT_VIOLATION, 0, VIOLATION_STAGE2_ROOT, vttbr);
-    core.guest = null;
-    load(core, emptyVttbr(vttbr)); // that VMID maps nothing
-    return;
-  }
+  if (vttbr !== 0 && !isAllowed(core, vttbr)) return false;
   core.requestedVttbrEl2 = vttbr;
   core.guest = null;
   const guest = guestWithVttbr(vttbr);
   if (guest !== null) loadGuestRoot(core, guest, vttbr);
   else if (vttbr === 0 || vttbr === machine().controlDomainVttbr) load(core, vttbr);
-  else if (isEmptyRoot(rootPaOf(vttbr))) loadEmptyRoot(core, vttbr);
-  else if (machine().controlDomainVttbr === 0) lockDown(core, vttbr);
+  else if (rootPaOf(vttbr) === machine().emptyRootPa || hasNoEntry(rootPaOf(vttbr)))
+    loadEmptyRoot(core, vttbr);
   else if (isRefused(vttbr)) load(core, vttbr);
   else awaitTee(core, vttbr);
+  return true;
+}
+
+/** The first root with something in it is the control domain's: lockdown. From then on a root is checked when it is new. */
+function isAllowed(core: CoreArea, vttbr: u64): bool {
+  const rootPa = rootPaOf(vttbr);
+  if (!isTablePlace(rootPa) || rootPa >= machine().poolPa) return false;
+  if (!isLockedDown()) {
+    if (hasNoEntry(rootPa)) {
+      machine().emptyRootPa = rootPa;
+      return true;
+    }
+    lockDown(core, vttbr);
+  }
+  lock(LOCK_MEMORY);
+  const isAdmitted = admitRoot(vttbr);
+  unlock(LOCK_MEMORY);
+  return isAdmitted;
 }
 
 function loadGuestRoot(core: CoreArea, guest: Guest, vttbr: u64): void {
@@ -79,6 +79,7 @@ function loadEmptyRoot(core: CoreArea, vttbr: u64): void {
     forgetRefused(vttbr);
     const guest = guestWithVmidOf(vttbr);
     if (guest !== null) flushGuest(guest);
+    if (isLockedDown()) releaseEmptied(vttbr);
   }
   load(core, vttbr);
 }
@@ -89,26 +90,19 @@ function flushGuest(guest: Guest): void {
   else invalidateTlb(guest.teeVttbr);
 }
 
+/** The root that was bound to this VMID is the hypervisor's memory again, if its VM is gone. */
+function releaseEmptied(vttbr: u64): void {
+  lock(LOCK_MEMORY);
+  const boundPa = boundRootPa(vmidOf(vttbr));
+  if (boundPa !== 0 && boundPa !== rootPaOf(vttbr)) releaseRoot(boundPa);
+  unlock(LOCK_MEMORY);
+}
+
 function load(core: CoreArea, vttbr: u64): void {
   writeVTTBR_EL2(vttbr);
   if (core.awaitsTee === 0) return;
   core.awaitsTee = 0;
-  writeVBAR_EL2(core.hypervisorVbarEl2);
-}
-
-/** The first VM of all, the control domain, which has no TEE: the hypervisor's own boot is over. */
-function lockDown(core: CoreArea, vttbr: u64): void {
-  const vtcr = readVTCR_EL2();
-  if ((vtcr & (VTCR_EL2_SL0_MASK | VTCR_EL2_TG0_MASK)) !== VTCR_LEVEL0_4K)
-    fatal(FATAL_STAGE2_FORMAT, vtcr, vttbr);
-  machine().controlDomainVttbr = vttbr;
-  for (let index: u32 = 0; index < CORE_MAX; index++) {
-    const ttbr0El2 = coreArea(index).ttbr0El2;
-    if (ttbr0El2 !== 0) mapTrappingVectors(ttbr0El2);
-  }
-  mapTrappingVectors(readTTBR0_EL2());
-  recordEvent(EVENT_LOCKDOWN, 0, vttbr, 0);
-  load(core, vttbr);
+  writeVBAR_EL2(core.vbarEl2);
 }
 
 /** A VM that has no TEE yet: nothing of its memory is mapped until it has (worlds/first-run.ts). */
@@ -116,14 +110,4 @@ function awaitTee(core: CoreArea, vttbr: u64): void {
   core.awaitsTee = 1;
   rememberAwaited(vttbr);
   hideNormalWorld(core);
-}
-
-/** The hypervisor keeps one empty root for all VMs; once found it is known by its address. */
-function isEmptyRoot(rootPa: u64): bool {
-  if (rootPa === machine().emptyRootPa && readPhysical64(rootPa) === 0) return true;
-  for (let offset: u64 = 0; offset < TABLE_SIZE; offset += 8) {
-    if (readPhysical64(rootPa + offset) !== 0) return false;
-  }
-  machine().emptyRootPa = rootPa;
-  return true;
 }

@@ -21,11 +21,17 @@ import {
   STATUS_GUEST_SLOTS,
   STATUS_GUESTS_CREATED,
   STATUS_GUESTS_DESTROYED,
+  STATUS_HARDENED_SITES,
   STATUS_MAGIC,
   STATUS_MAGIC_HIGH,
   STATUS_MAGIC_LOW,
+  STATUS_MEASUREMENT,
   STATUS_POOL_FREE,
   STATUS_POOL_TOTAL,
+  STATUS_STAGE1_TABLES,
+  STATUS_TABLE_STORES,
+  STATUS_TEXT_PAGES,
+  STATUS_VIOLATIONS,
 } from "../../../abi/status";
 import { VTTBR_EL2_VMID_MASK, VTTBR_EL2_VMID_SHIFT } from "../arm/registers.gen";
 import { GUEST_STATE_NONE, Guest } from "../guests/guest";
@@ -55,6 +61,22 @@ export function publishMachine(): void {
   writePhysical64(statusPa() + <u64>STATUS_POOL_FREE, free);
   writePhysical64(statusPa() + <u64>STATUS_GUESTS_CREATED, machine().guestsCreated);
   writePhysical64(statusPa() + <u64>STATUS_GUESTS_DESTROYED, machine().guestsDestroyed);
+  publishProtection();
+}
+
+/** What lockdown found, and what was refused since. */
+export function publishProtection(): void {
+  const it = machine();
+  writePhysical64(statusPa() + <u64>STATUS_HARDENED_SITES, it.hardenedSites);
+  writePhysical64(statusPa() + <u64>STATUS_TEXT_PAGES, it.textPages);
+  writePhysical64(statusPa() + <u64>STATUS_STAGE1_TABLES, it.stage1Tables);
+  writePhysical64(statusPa() + <u64>STATUS_TABLE_STORES, it.tableStores);
+  writePhysical64(statusPa() + <u64>STATUS_VIOLATIONS, it.violations);
+}
+
+/** Word `index`, below 4, of the executable pages' measurement. */
+export function publishMeasurement(index: u32, value: u64): void {
+  writePhysical64(statusPa() + <u64>STATUS_MEASUREMENT + <u64>index * 8, bswap<u64>(value));
 }
 
 /** Where the row of a slot lies; a guest keeps it in `statusRowPa`. */

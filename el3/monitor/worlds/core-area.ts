@@ -16,6 +16,8 @@ export class CoreArea {
   guest: Guest | null;
   /** VBAR_EL2 as the hypervisor wrote it. */
   hypervisorVbarEl2: u64;
+  /** What VBAR_EL2 holds while the normal world runs: the same, or from lockdown on a page of the monitor's. */
+  vbarEl2: u64;
   /** VTTBR_EL2 as the hypervisor wrote it. */
   requestedVttbrEl2: u64;
   /** 1 while the loaded root is an empty one of ours, since the VM has no TEE yet. */

@@ -12,7 +12,7 @@ import { CoreArea } from "./core-area";
 export function showNormalWorld(core: CoreArea): void {
   core.awaitsTee = 0;
   writeVTTBR_EL2(core.requestedVttbrEl2);
-  writeVBAR_EL2(core.hypervisorVbarEl2);
+  writeVBAR_EL2(core.vbarEl2);
 }
 
 /** The VM whose root was requested has no memory: its next instruction fetch comes to the monitor. */

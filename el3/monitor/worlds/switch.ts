@@ -107,7 +107,7 @@ export function leaveTee(core: CoreArea, guest: Guest, teeCore: TeeCore): void {
   writeHCR_EL2(core.normalHcrEl2);
   if (core.awaitsTee === 0) {
     writeVTTBR_EL2(core.requestedVttbrEl2);
-    writeVBAR_EL2(core.hypervisorVbarEl2);
+    writeVBAR_EL2(core.vbarEl2);
   } else {
     hideNormalWorld(core); // its vectors are the trapping ones already
   }

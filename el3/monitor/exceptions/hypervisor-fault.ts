@@ -1,0 +1,60 @@
+// A synchronous exception of EL2 itself, after lockdown: it comes to the monitor first (exceptions/hypervisor-vectors.ts). A store that hit
+// a read-only table is performed if it may be; everything else is the hypervisor's own.
+
+import { VIOLATION_STORE } from "../../../abi/status";
+import {
+  ESR_EL2_EC_DATA_ABORT,
+  ESR_EL2_EC_MASK,
+  ESR_EL2_EC_SHIFT,
+  ESR_EL2_ISS_DATA_ABORT_FSC_MASK,
+  ESR_EL2_ISS_DATA_ABORT_FSC_PERMISSION_L1,
+  ESR_EL2_ISS_DATA_ABORT_FSC_PERMISSION_L3,
+  ESR_EL2_ISS_DATA_ABORT_WNR,
+  SPSR_EL2_M_EL2H,
+  SPSR_EL2_M_MASK,
+} from "../arm/registers.gen";
+import { readELR_EL2, readESR_EL2, readFAR_EL2, readSPSR_EL2 } from "../hw";
+import { recordViolation } from "../hypervisor/refuse";
+import { decodeStore, writeBackBase } from "../memory/store-instruction";
+import { fetchEl2, STORE_AGAIN, STORE_DONE, storeToTable } from "../memory/table-store";
+import { storeOf } from "../storage";
+import { CoreArea } from "../worlds/core-area";
+import { frameOf } from "../worlds/world-context";
+import { forwardVector } from "./hypervisor-vector";
+import { VECTOR_CURRENT_SPX_SYNCHRONOUS } from "./trapping-vectors";
+
+const INSTRUCTION_SIZE: u64 = 4;
+
+export function hypervisorFault(core: CoreArea): void {
+  const frame = frameOf(changetype<usize>(core));
+  const elrEl2 = readELR_EL2();
+  const spsrEl2 = readSPSR_EL2();
+  const it = storeOf(core.index);
+  if (!isStoreFault(readESR_EL2(), spsrEl2)) {
+    forwardVector(core, VECTOR_CURRENT_SPX_SYNCHRONOUS);
+    return;
+  }
+  const outcome = decodeStore(it, fetchEl2(elrEl2), frame) ? storeToTable(it) : STORE_NOT_DECODED;
+  if (outcome === STORE_DONE || outcome === STORE_AGAIN) {
+    if (outcome === STORE_DONE) writeBackBase(it, frame);
+    frame.elrEl3 = outcome === STORE_DONE ? elrEl2 + INSTRUCTION_SIZE : elrEl2;
+    frame.spsrEl3 = spsrEl2;
+    return;
+  }
+  recordViolation(VIOLATION_STORE, readFAR_EL2());
+  forwardVector(core, VECTOR_CURRENT_SPX_SYNCHRONOUS);
+}
+
+const STORE_NOT_DECODED: u32 = 3;
+
+/** Whoever wrote these registers: only a return to EL2h, which is where the SMC came from, can follow. */
+function isStoreFault(esrEl2: u64, spsrEl2: u64): bool {
+  const status = esrEl2 & ESR_EL2_ISS_DATA_ABORT_FSC_MASK;
+  return (
+    (esrEl2 & ESR_EL2_EC_MASK) >> ESR_EL2_EC_SHIFT === ESR_EL2_EC_DATA_ABORT &&
+    (esrEl2 & ESR_EL2_ISS_DATA_ABORT_WNR) !== 0 &&
+    status >= ESR_EL2_ISS_DATA_ABORT_FSC_PERMISSION_L1 &&
+    status <= ESR_EL2_ISS_DATA_ABORT_FSC_PERMISSION_L3 &&
+    (spsrEl2 & SPSR_EL2_M_MASK) === SPSR_EL2_M_EL2H
+  );
+}

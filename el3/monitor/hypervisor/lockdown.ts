@@ -1,0 +1,129 @@
+// The moment from which the hypervisor is not trusted: it loads the first VM's stage-2 root. Every core that is on takes part: one does the
+// work, the others are held in the monitor and come out with the monitor's vectors in place.
+
+import { EVENT_DEPRIVILEGED, EVENT_LOCKDOWN, EVENT_MEASURED } from "../../../abi/status";
+import { TABLE_OUTPUT_ADDRESS_MASK } from "../arm/page-tables.gen";
+import {
+  VTCR_EL2_SL0_LEVEL_0,
+  VTCR_EL2_SL0_MASK,
+  VTCR_EL2_TG0_K4,
+  VTCR_EL2_TG0_MASK,
+  VTCR_EL2_VS,
+} from "../arm/registers.gen";
+import { installHypervisorVectors, mapHypervisorVectors } from "../exceptions/hypervisor-vectors";
+import { mapTrappingVectors } from "../exceptions/trapping-vectors";
+import {
+  compareAndSwap32,
+  dsbSy,
+  fatal,
+  holdCores,
+  icIalluis,
+  isb,
+  loadAcquire32,
+  lock,
+  readTTBR0_EL2,
+  readVTCR_EL2,
+  releaseCores,
+  storeRelease32,
+  tlbiAlle1is,
+  tlbiAlle2is,
+  unlock,
+  waitWhileHeld,
+} from "../hw";
+import { Machine } from "../machine";
+import { sha256Word } from "../measure/sha256";
+import { lockDownMemory } from "../memory/lockdown";
+import { CORE_MAX, coreArea, LOCK_MEMORY, machine } from "../storage";
+import { FATAL_STAGE1, FATAL_STAGE2_FORMAT } from "../trace/epitaph";
+import { recordEvent } from "../trace/events";
+import { publishMeasurement, publishProtection } from "../trace/status";
+import { CoreArea } from "../worlds/core-area";
+
+/** The stage-2 format that the monitor checks and shares tables of: walks from level 0, 4 KiB granule, 8-bit VMIDs. */
+const VTCR_FORMAT_MASK: u64 = VTCR_EL2_SL0_MASK | VTCR_EL2_TG0_MASK | VTCR_EL2_VS;
+const VTCR_LEVEL0_4K: u64 = VTCR_EL2_SL0_LEVEL_0 | VTCR_EL2_TG0_K4;
+
+const NOT_YET: u32 = 0;
+const UNDER_WAY: u32 = 1;
+const DONE: u32 = 2;
+
+function statePtr(): usize {
+  return changetype<usize>(machine()) + offsetof<Machine>("lockdown");
+}
+
+export function isLockedDown(): bool {
+  return machine().lockdown === DONE;
+}
+
+/** Returns when it is done, whoever has done it. `vttbr` is the control domain's: the VM that runs first. */
+export function lockDown(core: CoreArea, vttbr: u64): void {
+  if (compareAndSwap32(statePtr(), NOT_YET, UNDER_WAY) === NOT_YET) {
+    const others = othersOf(core);
+    if (others !== 0) holdCores(others);
+    performLockdown(vttbr);
+    storeRelease32(statePtr(), DONE);
+    if (others !== 0) releaseCores();
+  } else {
+    while (loadAcquire32(statePtr()) !== DONE) waitWhileHeld(core.index);
+  }
+  installHypervisorVectors(core);
+}
+
+/** This core was asked to wait while another one works (the SGI of `holdCores`). */
+export function holdCore(core: CoreArea): void {
+  waitWhileHeld(core.index);
+  if (isLockedDown()) installHypervisorVectors(core);
+}
+
+/** The other cores that are on, a bit each. */
+function othersOf(core: CoreArea): u32 {
+  let others: u32 = 0;
+  for (let index: u32 = 0; index < CORE_MAX; index++)
+    if (index !== core.index && coreArea(index).isOn !== 0) others |= (<u32>1) << index;
+  return others;
+}
+
+function performLockdown(vttbr: u64): void {
+  const vtcr = readVTCR_EL2();
+  if ((vtcr & VTCR_FORMAT_MASK) !== VTCR_LEVEL0_4K) fatal(FATAL_STAGE2_FORMAT, vtcr, vttbr);
+  const ttbr0El2 = readTTBR0_EL2();
+  checkCores(ttbr0El2);
+  machine().controlDomainVttbr = vttbr;
+  lock(LOCK_MEMORY);
+  lockDownMemory(ttbr0El2 & TABLE_OUTPUT_ADDRESS_MASK);
+  mapTrappingVectors(ttbr0El2);
+  mapHypervisorVectors();
+  unlock(LOCK_MEMORY);
+  dsbSy();
+  tlbiAlle2is();
+  tlbiAlle1is();
+  icIalluis();
+  dsbSy();
+  isb();
+  report(vttbr);
+}
+
+/** One set of tables for all cores, and all of them through with their boot. */
+function checkCores(ttbr0El2: u64): void {
+  for (let index: u32 = 0; index < CORE_MAX; index++) {
+    const core = coreArea(index);
+    if (core.isOn === 0) continue;
+    if (core.ttbr0El2 !== ttbr0El2 || core.hypervisorVbarEl2 !== coreArea(0).hypervisorVbarEl2)
+      fatal(FATAL_STAGE1, <u64>index, core.ttbr0El2);
+  }
+}
+
+/** 64 bits of the measurement, the first ones first. */
+function digestPair(index: u32): u64 {
+  return ((<u64>sha256Word(2 * index)) << 32) | <u64>sha256Word(2 * index + 1);
+}
+
+function report(vttbr: u64): void {
+  const it = machine();
+  recordEvent(EVENT_LOCKDOWN, 0, vttbr, it.hardenedSites);
+  recordEvent(EVENT_DEPRIVILEGED, 0, it.textPages, it.stage1Tables);
+  recordEvent(EVENT_MEASURED, 0, digestPair(0), digestPair(1));
+  recordEvent(EVENT_MEASURED, 0, digestPair(2), digestPair(3));
+  for (let index: u32 = 0; index < 4; index++) publishMeasurement(index, digestPair(index));
+  publishProtection();
+}

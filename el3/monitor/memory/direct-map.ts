@@ -1,0 +1,48 @@
+// The hypervisor's direct map: all of its RAM, writable, at VA = PA + directMapOffset. At lockdown its last level is replaced by tables of
+// the monitor's own, one entry a page, so that any page can be made read-only later by one store that changes
+// a permission and nothing else: no break-before-make is needed while cores run (Arm ARM, D8.16.1). One array of entries, in the
+// order of the pages; the hypervisor reads through it and can never write it, since the pool is not mapped.
+
+import { PAGE_SHIFT, STAGE1_AP_READ_ONLY, STAGE1_VALID } from "../arm/page-tables.gen";
+import { dsbSy, readPhysical64, tlbiVae2is, writePhysical64 } from "../hw";
+import { machine } from "../storage";
+import { releaseToDma, removeFromDma } from "./dma";
+
+const ENTRY_SHIFT: u64 = 3;
+
+/** PA of the entry that maps the page at `pa` for EL2; `pa` is RAM of the hypervisor. */
+export function directMapEntryPa(pa: u64): u64 {
+  const it = machine();
+  return it.directMapTablesPa + (((pa - it.ramPa) >> PAGE_SHIFT) << ENTRY_SHIFT);
+}
+
+export function directMapVa(pa: u64): u64 {
+  return pa + machine().directMapOffset;
+}
+
+/** Whether `va` is where the direct map has `pa`. */
+export function isDirectMap(va: u64, pa: u64): bool {
+  return va === directMapVa(pa);
+}
+
+/** Nobody but the monitor writes the page from here on. */
+export function makeReadOnly(pa: u64): void {
+  const entryPa = directMapEntryPa(pa);
+  const entry = readPhysical64(entryPa);
+  if ((entry & STAGE1_VALID) !== 0) writePhysical64(entryPa, entry | STAGE1_AP_READ_ONLY);
+  dsbSy();
+  tlbiVae2is(directMapVa(pa) >> PAGE_SHIFT);
+  removeFromDma(pa);
+  dsbSy();
+}
+
+/** A page without protection: more access needs no maintenance, a TLB that still says less faults and asks again. */
+export function makeWritable(pa: u64): void {
+  const entryPa = directMapEntryPa(pa);
+  const entry = readPhysical64(entryPa);
+  if ((entry & STAGE1_VALID) !== 0) writePhysical64(entryPa, entry & ~STAGE1_AP_READ_ONLY);
+  dsbSy();
+  tlbiVae2is(directMapVa(pa) >> PAGE_SHIFT);
+  releaseToDma(pa);
+  dsbSy();
+}
