@@ -57,7 +57,7 @@ export default command({
   },
 });
 
-function print({ rows, seconds, qemuPeakMib, evidence, passed }: DemoResult): void {
+function print({ rows, problem: machineProblem, seconds, qemuPeakMib, evidence, passed }: DemoResult): void {
   const cell = (value: string | number | undefined) => String(value ?? "-");
   const heading = [
     "GUEST",
@@ -83,6 +83,7 @@ function print({ rows, seconds, qemuPeakMib, evidence, passed }: DemoResult): vo
   ];
   say(`\n${table([heading, ...rows.map(cells)])}\n`);
   for (const { guest, problem } of rows) if (problem !== undefined) say(`${guest}: ${problem}`);
+  if (machineProblem !== undefined) say(machineProblem);
   say(
     `${passed ? "passed" : "FAILED"} in ${Math.round(seconds)} s; QEMU's peak ${qemuPeakMib} MiB; evidence: ${evidence}`,
   );

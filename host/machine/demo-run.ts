@@ -7,7 +7,9 @@ import type { TeeName } from "../../el1/tees/profiles.ts";
 import { Evidence } from "../evidence/evidence.ts";
 import { endProcess } from "../qemu/process.ts";
 import { Machine } from "./machine.ts";
+import { describeProtection, protectionOf, protectionProblem } from "./protection.ts";
 import { machineFolder } from "./state.ts";
+import type { ProtectionStatus } from "./status.ts";
 import { QUICK_CASES, type TrialResult, tryGuest } from "./trial.ts";
 
 export interface DemoOptions {
@@ -39,6 +41,10 @@ export interface DemoRow {
 export interface DemoResult {
   readonly passed: boolean;
   readonly rows: readonly DemoRow[];
+  /** Absent if the hypervisor was never deprivileged. */
+  readonly protection?: ProtectionStatus;
+  /** What is wrong with the machine as a whole. */
+  readonly problem?: string;
   readonly seconds: number;
   readonly qemuPeakMib: number;
   readonly evidence: string;
@@ -77,8 +83,11 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
     }),
   );
   let rows: DemoRow[];
+  let protection: ProtectionStatus | undefined;
   let qemuPeakMib = 0;
   try {
+    const atStart = await protectionOf(machine);
+    if (atStart !== undefined) options.onProgress(describeProtection(atStart));
     const { command } = machine.state;
     const loaded = command.flatMap((word) => /^loader,file=([^,]+)/.exec(word)?.[1] ?? []);
     await evidence.keepStart(
@@ -86,6 +95,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
       [...loaded, "flash.bin"].map((path) => (path.startsWith("/") ? path : join(machine.folder, path))),
     );
     rows = await guestRows(machine, evidence, options);
+    protection = await protectionOf(machine);
     qemuPeakMib = await peakMib(machine.state.process.pid);
   } finally {
     await evidence.keepEnd(machine).catch(() => undefined);
@@ -93,9 +103,18 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
     await Machine.remove(name);
     for (const undo of forget) undo();
   }
-  const passed = rows.every(({ problem }) => problem === undefined);
+  const problem = protectionProblem(protection);
+  const passed = problem === undefined && rows.every((row) => row.problem === undefined);
   const seconds = (performance.now() - start) / 1000;
-  const result = { passed, rows, seconds, qemuPeakMib, evidence: evidence.folder };
+  const result = {
+    passed,
+    rows,
+    ...(protection === undefined ? {} : { protection }),
+    ...(problem === undefined ? {} : { problem }),
+    seconds,
+    qemuPeakMib,
+    evidence: evidence.folder,
+  };
   await evidence.writeJson("result.json", result);
   return result;
 }

@@ -97,11 +97,12 @@ test("the pool lies at the top of RAM, aligned, and the hypervisor has all below
   assert.deepEqual(ram, {
     ramPa: 0x40000000,
     ramSize: 2048 * MIB,
-    poolPa: 0xbb000000,
-    poolSize: 80 * MIB,
-    hypervisorSize: 1968 * MIB,
+    poolPa: 0xba000000,
+    poolSize: 96 * MIB,
+    poolTeeOffset: 32 * MIB,
+    hypervisorSize: 1952 * MIB,
   });
-  assert.equal(layOutRam(2050 * MIB, 4).poolPa, 0xbb000000);
+  assert.equal(layOutRam(2050 * MIB, 4).poolPa, 0xba000000);
   assert.throws(() => layOutRam(64 * MIB, 4), /cannot hold/);
 });
 
@@ -125,6 +126,7 @@ function somePackage() {
     ramSize: 1,
     poolPa: 2,
     poolSize: 3,
+    poolTeeOffset: 6,
     hypervisorPa: 4,
     deviceTreePa: 5,
     coreCount: 2,

@@ -101,7 +101,8 @@ function recordTextPage(entryPa: u64, pa: u64): void {
   const state = isPlace ? pageState(pa) : <u32>PAGE_STAGE1_TABLE;
   if (state !== PAGE_FREE && state !== PAGE_HYPERVISOR_TEXT) fatal(FATAL_STAGE1, entryPa, pa);
   const offset = findForbidden(pa);
-  if (offset >= 0) fatal(FATAL_FORBIDDEN_INSTRUCTION, pa, <u64>offset);
+  if (offset >= 0)
+    fatal(FATAL_FORBIDDEN_INSTRUCTION, pa + <u64>offset, <u64>readPhysical32(pa + <u64>offset));
   if (state === PAGE_FREE) machine().textPages++;
   recordText(pa);
   sha256Page(pa);

@@ -11,5 +11,5 @@ export const FATAL_STAGE2_FORMAT: u32 = 10; // the hypervisor's stage 2 does not
 export const FATAL_STAGE1: u32 = 11; // EL2's tables cannot be locked down: PA of the entry, entry or page
 export const FATAL_STAGE1_CONTROL: u32 = 12; // EL2's translation is off, or of another format: SCTLR_EL2, TCR_EL2
 export const FATAL_DIRECT_MAP: u32 = 13; // no direct map of the hypervisor's RAM: where, what
-export const FATAL_FORBIDDEN_INSTRUCTION: u32 = 14; // an executable page of EL2 can change translation: PA of the page, offset
+export const FATAL_FORBIDDEN_INSTRUCTION: u32 = 14; // an executable page of EL2 can change translation: PA, the instruction
 export const FATAL_INTERRUPT: u32 = 9; // a group 0 interrupt that nobody set up: INTID
