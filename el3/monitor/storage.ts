@@ -2,6 +2,7 @@
 
 import { Guest } from "./guests/guest";
 import { Machine } from "./machine";
+import { Sha256State } from "./measure/sha256-state";
 import { CoreArea } from "./worlds/core-area";
 import { TeeCore } from "./worlds/tee-core";
 import { WORLD_CONTEXT_SIZE } from "./worlds/world-context";
@@ -17,6 +18,7 @@ const GUESTS: usize = memory.data(8192, 64); // GUEST_MAX × GUEST_RECORD_SIZE
 const AWAITED_VTTBRS: usize = memory.data(2048, 64); // one for each VMID
 const REFUSED_VTTBRS: usize = memory.data(2048, 64); // one for each VMID
 const TEE_CORES: usize = memory.data(98304, 64); // GUEST_MAX × TEE_CORE_MAX × WORLD_CONTEXT_SIZE
+const SHA256_STATE: usize = memory.data(384, 64);
 
 export function machine(): Machine {
   return changetype<Machine>(MACHINE);
@@ -44,6 +46,11 @@ export function awaitedVttbrPtr(vmid: u32): usize {
 /** Where the VTTBR_EL2 of a VM that was refused a TEE stands (guests/refused.ts); `vmid` is below 256. */
 export function refusedVttbrPtr(vmid: u32): usize {
   return REFUSED_VTTBRS + ((<usize>vmid) << 3);
+}
+
+/** One computation at a time: whoever measures holds one lock meanwhile (measure/sha256.ts). */
+export function sha256State(): Sha256State {
+  return changetype<Sha256State>(SHA256_STATE);
 }
 
 // Locks, in the order in which they may be taken.
