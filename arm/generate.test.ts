@@ -20,7 +20,14 @@ function assemble(lines: readonly string[]): number[] {
   const object = join(folder, "code.o");
   const flat = join(folder, "code.bin");
   writeFileSync(source, `${lines.join("\n")}\n`);
-  execFileSync("clang-19", ["--target=aarch64-none-elf", "-march=armv8.2-a+ras", "-c", source, "-o", object]);
+  execFileSync("clang-19", [
+    "--target=aarch64-none-elf",
+    "-march=armv9.5-a+d128",
+    "-c",
+    source,
+    "-o",
+    object,
+  ]);
   execFileSync("llvm-objcopy-19", ["-O", "binary", object, flat]);
   const bytes = readFileSync(flat);
   return Array.from({ length: bytes.length / 4 }, (_, index) => bytes.readUInt32LE(index * 4));
@@ -60,6 +67,7 @@ test("instructions match what the assembler writes, and only that", () => {
     ["SMC", "smc #0x80a3"],
     ["BRK", "brk #1"],
     ["MSR", "msr VTTBR_EL2, x9"],
+    ["MSRR", "msrr VTTBR_EL2, x2, x3"],
     ["MRS", "mrs x3, HCR_EL2"],
     ["MSR_IMMEDIATE", "msr daifset, #15"],
     ["SYS", "dc civac, x4"],

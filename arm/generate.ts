@@ -4,11 +4,12 @@ import { mkdir, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { instructionConstants, numberConstants, registerConstants } from "./constants.ts";
+import { forbiddenPatterns } from "./forbidden.ts";
 import { deviceConstants, deviceLayouts, deviceRegisters, privateInterrupts } from "./gic.ts";
 import { instructions, systemAccessConstants } from "./instructions.ts";
 import { descriptorConstants, descriptors, tableConstants } from "./page-tables.ts";
 import { controlConstants, syndromes, systemRegisters } from "./registers.ts";
-import { assemblyHeader, firmwareConstants, registerDocument } from "./render.ts";
+import { assemblyHeader, firmwareConstants, forbiddenFunction, registerDocument } from "./render.ts";
 import { stores } from "./stores.ts";
 
 /** Path in the tree → content. */
@@ -33,6 +34,7 @@ export function generatedFiles(): Map<string, string> {
     ["el3/monitor/arm/page-tables.gen.ts", firmwareConstants("Translation table descriptors", tables)],
     ["el3/monitor/arm/instructions.gen.ts", firmwareConstants("Instruction encodings", encodings)],
     ["el3/monitor/arm/stores.gen.ts", firmwareConstants("Stores", instructionConstants(stores))],
+    ["el3/monitor/arm/forbidden.gen.ts", forbiddenFunction(forbiddenPatterns)],
     ["el3/vectors/registers.gen.h", assemblyHeader([...system, ...devices, ...tables, ...encodings])],
     [
       "docs/registers.md",

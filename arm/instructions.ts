@@ -38,6 +38,13 @@ export const instructions: readonly Instruction[] = [
   { name: "SMC", assembly: "smc #imm16", mask: 0xffe0001f, match: 0xd4000003, fields: IMM16 },
   { name: "BRK", assembly: "brk #imm16", mask: 0xffe0001f, match: 0xd4200000, fields: IMM16 },
   { name: "MSR", assembly: "msr register, xt", mask: 0xfff00000, match: 0xd5100000, fields: SYSTEM_REGISTER },
+  {
+    name: "MSRR",
+    assembly: "msrr register, xt, xt+1",
+    mask: 0xfff00000,
+    match: 0xd5500000,
+    fields: SYSTEM_REGISTER,
+  },
   { name: "MRS", assembly: "mrs xt, register", mask: 0xfff00000, match: 0xd5300000, fields: SYSTEM_REGISTER },
   {
     name: "MSR_IMMEDIATE",

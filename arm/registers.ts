@@ -3,6 +3,7 @@
 import type { Register } from "./describe.ts";
 import { controlConstants, controlRegisters } from "./registers-control.ts";
 import { exceptionRegisters, syndromes } from "./registers-exceptions.ts";
+import { extensionRegisters } from "./registers-extensions.ts";
 import { gicRegisters } from "./registers-gic.ts";
 import { memoryRegisters } from "./registers-memory.ts";
 import { timerRegisters } from "./registers-timer.ts";
@@ -13,6 +14,7 @@ export const systemRegisters: readonly Register[] = [
   ...controlRegisters,
   ...exceptionRegisters,
   ...memoryRegisters,
+  ...extensionRegisters,
   ...timerRegisters,
   ...gicRegisters,
 ];

@@ -2,6 +2,7 @@
 
 import { type Constant, unique } from "./constants.ts";
 import { encodingName, type Field, type Register } from "./describe.ts";
+import type { ForbiddenPattern } from "./forbidden.ts";
 
 const MADE_BY = "Made by `node arm/generate.ts` from arm/; do not edit.";
 
@@ -64,4 +65,33 @@ function range({ high, low }: Field): string {
 function values(field: Field): string {
   const named = Object.entries(field.values ?? {}).map(([name, value]) => `0x${value.toString(16)} ${name}`);
   return named.length === 0 ? "" : `: ${named.join(", ")}`;
+}
+
+/** The scanner's question, a line for each pattern: nothing is left to a table that code might forget to look through. */
+export function forbiddenFunction(patterns: readonly ForbiddenPattern[]): string {
+  const common = commonBits(patterns);
+  const lines = patterns.map(
+    ({ assembly, mask, match }) =>
+      `  if ((instruction & 0x${mask.toString(16)}) === 0x${match.toString(16)}) return true; // ${assembly}`,
+  );
+  return [
+    `// Instructions that no code at EL2 may contain. ${MADE_BY}`,
+    "",
+    "export function isForbiddenSystemInstruction(instruction: u32): bool {",
+    `  if ((instruction & 0x${common.mask.toString(16)}) !== 0x${common.match.toString(16)}) return false; // common to all`,
+    ...lines,
+    "  return false;",
+    "}",
+    "",
+  ].join("\n");
+}
+
+/** What all patterns agree on: almost every word of a program is decided by it. */
+function commonBits(patterns: readonly ForbiddenPattern[]): { mask: number; match: number } {
+  const first = patterns[0]!;
+  const mask = patterns.reduce(
+    (bits, pattern) => bits & pattern.mask & ~(pattern.match ^ first.match),
+    0xffffffff,
+  );
+  return { mask: mask >>> 0, match: (first.match & mask) >>> 0 };
 }

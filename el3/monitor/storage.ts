@@ -25,8 +25,8 @@ const VMID_ROOTS: usize = memory.data(2048, 64); // one for each VMID
 const TREE_WALK: usize = memory.data(128, 64);
 const STORES: usize = memory.data(1024, 64); // CORE_MAX × STORE_RECORD_SIZE
 const STORE_UNDO: usize = memory.data(64, 64); // the entries that one store changes
-const SHA256_STATE: usize = memory.data(384, 64);
 const TEE_CORES: usize = memory.data(98304, 64); // GUEST_MAX × TEE_CORE_MAX × WORLD_CONTEXT_SIZE
+const SHA256_STATE: usize = memory.data(384, 64);
 
 export function machine(): Machine {
   return changetype<Machine>(MACHINE);

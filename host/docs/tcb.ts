@@ -29,6 +29,7 @@ export const REASONS: readonly (readonly [folder: string, reason: string])[] = [
   ["el3/monitor/exceptions", "decides for whom an exception is; a wrong answer hands one world to the other"],
   ["el3/monitor/worlds", "holds the registers of both worlds; what it forgets to switch leaks"],
   ["el3/monitor/hypervisor", "performs the hypervisor's writes of translation registers; serves PSCI"],
+  ["el3/monitor/measure", "decides what code the hypervisor may have; what it overlooks can be executed"],
   ["el3/monitor/guests", "gives TEE RAM and stage-2 tables, and takes them back"],
   ["el3/monitor/devices", "acts for a TEE on addresses and values that the TEE chose"],
   ["el3/monitor/boot", "sets what every lower level inherits: security state, interrupt groups, traps"],

@@ -23,7 +23,7 @@ export interface Mutant {
 
 export type Outcome = "killed" | "survived" | "no such test";
 
-const COPIED = ["el3/monitor", "el3/runtime", "abi"];
+const COPIED = ["el3/monitor", "el3/runtime", "el3/fixture", "abi"];
 
 /** Builds the mutant and runs its test on it. Throws if the mutation does not apply or does not compile. */
 export async function runMutant(mutant: Mutant): Promise<Outcome> {
@@ -36,7 +36,7 @@ export async function runMutant(mutant: Mutant): Promise<Outcome> {
     await mutate(join(root, "el3/monitor", mutant.file), mutant);
     const wasm = join(root, "monitor.wasm");
     await compileWasm({ ...firmwareSources, root }, wasm, join(root, "asc.log"));
-    return await judge(mutant, wasm);
+    return await judge(mutant, root, wasm);
   } finally {
     await rm(root, { recursive: true, force: true });
   }
@@ -52,7 +52,8 @@ async function mutate(path: string, { name, file, text, replacement }: Mutant): 
   );
 }
 
-async function judge({ testFile, test }: Mutant, wasm: string): Promise<Outcome> {
+/** Tests take the mutant by its wasm, or compile a part of its tree (tests/drivers/measure.ts). */
+async function judge({ testFile, test }: Mutant, root: string, wasm: string): Promise<Outcome> {
   const pattern = test.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
   const { failed, stdout } = await execa(
     process.execPath,
@@ -64,7 +65,12 @@ async function judge({ testFile, test }: Mutant, wasm: string): Promise<Outcome>
       reject: false,
       stdin: "ignore",
       timeout: 120_000,
-      env: { VTZ_MONITOR_WASM: wasm, NODE_TEST_CONTEXT: undefined, VTZ_FULL: undefined },
+      env: {
+        VTZ_MONITOR_WASM: wasm,
+        VTZ_FIRMWARE_ROOT: root,
+        NODE_TEST_CONTEXT: undefined,
+        VTZ_FULL: undefined,
+      },
     },
   );
   if (!/^# (pass|fail) [1-9]/m.test(stdout)) return "no such test";

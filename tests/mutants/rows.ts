@@ -206,4 +206,28 @@ export const MUTANTS: readonly Mutant[] = [
     testFile: "contract/fatal.test.ts",
     test: "a TEE image that does not fit its RAM",
   },
+  {
+    name: "only every other word of a page is scanned",
+    file: "measure/forbidden.ts",
+    text: "    if (isForbidden(<u32>(pair >> 32))) return <i32>offset + 4;\n",
+    replacement: "",
+    testFile: "unit/forbidden.test.ts",
+    test: "a page is searched from its first to its last word",
+  },
+  {
+    name: "128-bit writes of the stage-2 root are let through",
+    file: "arm/forbidden.gen.ts",
+    text: "if ((instruction & 0xfffff000) === 0xd55c2000) return true;",
+    replacement: "",
+    testFile: "unit/forbidden.test.ts",
+    test: "of all system instructions, in every form",
+  },
+  {
+    name: "a page is measured but for its last block",
+    file: "measure/sha256.ts",
+    text: "addBlocks(pagePa, MEASURED_PAGE_SIZE);",
+    replacement: "addBlocks(pagePa, MEASURED_PAGE_SIZE - 64);",
+    testFile: "unit/sha256.test.ts",
+    test: "messages of several pages and any tail",
+  },
 ];
