@@ -13,6 +13,7 @@ export const STATUS_POOL_TOTAL: u32 = 0x18; // u64, bytes of the pool that TEEs 
 export const STATUS_POOL_FREE: u32 = 0x20; // u64
 export const STATUS_GUESTS_CREATED: u32 = 0x28; // u64, ever
 export const STATUS_GUESTS_DESTROYED: u32 = 0x30; // u64, ever
+export const STATUS_DMA_BLOCKED: u32 = 0xf8; // u64, accesses of devices that the SMMU has refused, ever
 export const STATUS_GUEST_BASE: u32 = 0x100;
 export const STATUS_GUEST_SIZE: u32 = 0x80;
 
@@ -54,6 +55,8 @@ export const EVENT_TEE_FAULTED: u32 = 7; // FAULT_*, ELR or syndrome
 export const EVENT_GUEST_DESTROYED: u32 = 8; // switches
 export const EVENT_POOL_EXHAUSTED: u32 = 9; // VTTBR_EL2
 export const EVENT_VIOLATION: u32 = 10; // what, where
+export const EVENT_DMA_BLOCKED: u32 = 32; // stream ID (bits 31:0) and the SMMU's event number (bits 63:32), address
+export const EVENT_DMA_LOST: u32 = 33; // blocked accesses that nobody could record: SMMU_GERROR
 
 // Why a TEE was stopped (argument 0 of EVENT_TEE_FAULTED; argument 1 is the detail).
 export const FAULT_ADAPTED_SITES: u32 = 1; // the image has another number of secure-timer sites: how many

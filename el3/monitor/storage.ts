@@ -1,5 +1,6 @@
 // Every byte of the monitor's own memory that changes, in one place. Nothing is allocated, nothing grows.
 
+import { Smmu } from "./dma/smmu";
 import { Guest } from "./guests/guest";
 import { Machine } from "./machine";
 import { CoreArea } from "./worlds/core-area";
@@ -17,9 +18,14 @@ const GUESTS: usize = memory.data(8192, 64); // GUEST_MAX × GUEST_RECORD_SIZE
 const AWAITED_VTTBRS: usize = memory.data(2048, 64); // one for each VMID
 const REFUSED_VTTBRS: usize = memory.data(2048, 64); // one for each VMID
 const TEE_CORES: usize = memory.data(98304, 64); // GUEST_MAX × TEE_CORE_MAX × WORLD_CONTEXT_SIZE
+const SMMU: usize = memory.data(64, 64);
 
 export function machine(): Machine {
   return changetype<Machine>(MACHINE);
+}
+
+export function smmu(): Smmu {
+  return changetype<Smmu>(SMMU);
 }
 
 /** `core` must be below CORE_MAX: it comes from MPIDR_EL1 of the machine, checked at boot. */
@@ -49,5 +55,9 @@ export function refusedVttbrPtr(vmid: u32): usize {
 // Locks, in the order in which they may be taken.
 export const LOCK_GUESTS: u32 = 0;
 export const LOCK_POWER: u32 = 1;
-export const LOCK_EVENTS: u32 = 2;
-export const LOCK_CONSOLE: u32 = 3;
+/** Who owns which page, the tables that follow from it, and the SMMU's commands. */
+export const LOCK_MEMORY: u32 = 2;
+/** The SMMU's event queue. */
+export const LOCK_DMA: u32 = 3;
+export const LOCK_EVENTS: u32 = 4;
+export const LOCK_CONSOLE: u32 = 5;

@@ -19,8 +19,13 @@ export interface RamLayout {
   readonly hypervisorSize: number;
 }
 
+/** Of the monitor at the end of the pool: a page for each 2 MiB of RAM (el3/monitor/dma/memory.ts). */
+function dmaTableSize(ramSize: number): number {
+  return Math.ceil(ramSize / 512 / POOL_ALIGNMENT) * POOL_ALIGNMENT;
+}
+
 export function layOutRam(ramSize: number, guestTeeCount: number): RamLayout {
-  const poolSize = MONITOR_POOL_SIZE + guestTeeCount * GUEST_TEE_SIZE;
+  const poolSize = MONITOR_POOL_SIZE + guestTeeCount * GUEST_TEE_SIZE + dmaTableSize(ramSize);
   const end = DRAM_PA + Math.floor(ramSize / POOL_ALIGNMENT) * POOL_ALIGNMENT;
   const poolPa = end - poolSize;
   if (poolPa <= DRAM_PA) {

@@ -9,6 +9,7 @@ export interface MonitorStatus {
   readonly poolFree: number;
   readonly guestsCreated: number;
   readonly guestsDestroyed: number;
+  readonly dmaBlocked: number;
   readonly guests: readonly GuestStatus[];
   readonly eventCount: number;
   /** The latest ones, oldest first; the ring forgets. */
@@ -52,6 +53,8 @@ const EVENT_NAMES: Record<number, string> = {
   [abi.EVENT_GUEST_DESTROYED]: "guest-destroyed",
   [abi.EVENT_POOL_EXHAUSTED]: "pool-exhausted",
   [abi.EVENT_VIOLATION]: "violation",
+  [abi.EVENT_DMA_BLOCKED]: "dma-blocked",
+  [abi.EVENT_DMA_LOST]: "dma-lost",
 };
 
 const MAGIC = (BigInt(abi.STATUS_MAGIC_HIGH) << 32n) | BigInt(abi.STATUS_MAGIC_LOW);
@@ -69,6 +72,7 @@ export function decodeStatus(bytes: Uint8Array): MonitorStatus | undefined {
     poolFree: quad(view, abi.STATUS_POOL_FREE),
     guestsCreated: quad(view, abi.STATUS_GUESTS_CREATED),
     guestsDestroyed: quad(view, abi.STATUS_GUESTS_DESTROYED),
+    dmaBlocked: quad(view, abi.STATUS_DMA_BLOCKED),
     guests: guests.filter((guest) => guest.state !== "none"),
     eventCount: quad(view, abi.STATUS_EVENT_COUNT),
     events: decodeEvents(view),

@@ -14,6 +14,7 @@ import {
   GUEST_TEE_CORES,
   GUEST_TIMER_INTERRUPTS,
   GUEST_VMID,
+  STATUS_DMA_BLOCKED,
   STATUS_EVENT_COUNT,
   STATUS_EVENT_SLOTS,
   STATUS_GUEST_BASE,
@@ -55,6 +56,10 @@ export function publishMachine(): void {
   writePhysical64(statusPa() + <u64>STATUS_POOL_FREE, free);
   writePhysical64(statusPa() + <u64>STATUS_GUESTS_CREATED, machine().guestsCreated);
   writePhysical64(statusPa() + <u64>STATUS_GUESTS_DESTROYED, machine().guestsDestroyed);
+}
+
+export function publishBlockedDma(count: u64): void {
+  writePhysical64(statusPa() + <u64>STATUS_DMA_BLOCKED, count);
 }
 
 /** Where the row of a slot lies; a guest keeps it in `statusRowPa`. */
