@@ -14,7 +14,7 @@ import {
   SMMU_GERROR,
   SMMU_GERRORN,
 } from "../arm/smmu.gen";
-import { lock, readCNTPCT_EL0, readPhysical64, unlock } from "../hw";
+import { dsbSy, lock, readCNTPCT_EL0, readPhysical64, unlock } from "../hw";
 import { LOCK_DMA, smmu } from "../storage";
 import { recordEvent } from "../trace/events";
 import { publishBlockedDma } from "../trace/status";
@@ -33,14 +33,17 @@ export function recordBlockedDma(): void {
   const it = smmu();
   const before = it.eventIndex;
   let produced = readSmmu(SMMU_EVENTQ_PROD);
+  const hasOverflown = ((produced ^ readSmmu(SMMU_EVENTQ_CONS)) & SMMU_EVENTQ_PROD_OVERFLOW) !== 0;
   for (let count: u32 = 0; count < ENTRIES && it.eventIndex !== (produced & INDEX_MASK); count++) {
+    dsbSy(); // the record is read after it was there…
     recordEntry(it.eventIndex % ENTRIES);
     it.eventIndex = (it.eventIndex + 1) & INDEX_MASK;
+    dsbSy(); // …and before its place is free
     writeSmmu(SMMU_EVENTQ_CONS, it.eventIndex | (produced & SMMU_EVENTQ_PROD_OVERFLOW));
     produced = readSmmu(SMMU_EVENTQ_PROD); // more may have come, and would not be told
   }
   if (it.eventIndex !== before) publishBlockedDma(it.blockedCount);
-  acknowledgeErrors();
+  acknowledgeErrors(hasOverflown);
   unlock(LOCK_DMA);
 }
 
@@ -67,10 +70,10 @@ function isRepeated(word0: u64, page: u64): bool {
   return false;
 }
 
-/** Lost events, mostly. A refused command is the monitor's own mistake, and fatal where it was given. */
-function acknowledgeErrors(): void {
+/** How an SMMU tells of lost records differs: by a bit of the queue's, or as an error. */
+function acknowledgeErrors(hasOverflown: bool): void {
   const errors = readSmmu(SMMU_GERROR);
-  if (errors === readSmmu(SMMU_GERRORN)) return;
-  writeSmmu(SMMU_GERRORN, errors);
-  recordEvent(EVENT_DMA_LOST, 0, <u64>errors, 0);
+  const isNew = errors !== readSmmu(SMMU_GERRORN);
+  if (isNew) writeSmmu(SMMU_GERRORN, errors);
+  if (isNew || hasOverflown) recordEvent(EVENT_DMA_LOST, 0, <u64>errors, 0);
 }

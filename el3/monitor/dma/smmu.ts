@@ -21,7 +21,7 @@ export class Smmu {
 }
 
 /** What the SMMU is told takes effect within microseconds. */
-const POLLS_MAX: u32 = 10000000;
+const POLLS_MAX: u32 = 1000000;
 
 export function readSmmu(register: u32): u32 {
   return readPhysical32(<u64>(SMMU_PA + register));

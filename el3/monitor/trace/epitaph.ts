@@ -11,5 +11,4 @@ export const FATAL_EXCEPTION_CLASS: u32 = 8; // an exception class that EL3 does
 export const FATAL_STAGE2_FORMAT: u32 = 10; // the hypervisor's stage 2 does not start at level 0 with 4 KiB pages: VTCR_EL2, VTTBR_EL2
 export const FATAL_SMMU: u32 = 20; // the SMMU lacks what the DMA table needs: SMMU_IDR1 and SMMU_IDR0, SMMU_IDR5
 export const FATAL_SMMU_SILENT: u32 = 21; // the SMMU does not do what it was told: register, what stands there
-export const FATAL_SMMU_COMMAND: u32 = 22; // the SMMU refuses a command: SMMU_CMDQ_CONS
 export const FATAL_INTERRUPT: u32 = 9; // a group 0 interrupt that nobody set up: INTID
