@@ -18,12 +18,18 @@ export const GICR_PA: u32 = 0x080a0000;
 export const GICR_FRAME_SIZE: u32 = 0x00020000;
 export const NORMAL_UART_PA: u32 = 0x09000000;
 export const SECURE_UART_PA: u32 = 0x09040000;
+export const SMMU_PA: u32 = 0x09050000;
 export const SECURE_GPIO_PA: u32 = 0x090b0000;
-// Neither the hypervisor nor a guest may map these: they reach memory past every translation table.
-export const FW_CFG_PA: u32 = 0x09020000; // its DMA interface copies to and from any address
+
+// Devices that the normal world could reach and that nobody below EL3 may map: the device tree shows none of them, and
+// each would open a way past the DMA table.
+export const SMMU_SIZE: u32 = 0x00020000; // whoever writes it switches the translation off
+export const FW_CFG_PA: u32 = 0x09020000; // reads and writes memory by itself, unless QEMU is told not to
 export const FW_CFG_SIZE: u32 = 0x00001000;
-export const SMMU_PA: u32 = 0x09050000; // decides what devices reach
-export const SMMU_SIZE: u32 = 0x00020000;
+export const ITS_PA: u32 = 0x08080000; // keeps its tables in memory that its owner names; absent (its=off)
+export const ITS_SIZE: u32 = 0x00020000;
+export const VIRTIO_MMIO_PA: u32 = 0x0a000000; // 32 transports that do DMA past the SMMU; nothing is plugged in
+export const VIRTIO_MMIO_SIZE: u32 = 0x00004000;
 
 // --- normal DRAM, as `vtz` lays it out (the boot package and the device tree carry the final word) -----------
 export const DRAM_PA: u32 = 0x40000000;
@@ -51,5 +57,7 @@ export const POOL_STAGE2_OFFSET: u32 = 0x00100000; // stage-2 tables of the S wo
 export const POOL_STAGE2_SIZE: u32 = 0x00010000; // for each guest slot
 export const POOL_HYPERVISOR_VECTORS_OFFSET: u32 = 0x00020000; // a page for each core: EL2's vectors while Xen runs
 export const POOL_HYPERVISOR_VECTOR_TABLE_OFFSET: u32 = 0x0001f000; // the stage-1 table that maps them
-export const POOL_PAGES_OFFSET: u32 = 0x01000000; // the page records (abi/pages.ts), then the direct map's tables
+export const POOL_SMMU_OFFSET: u32 = 0x00200000; // queues, stream table and DMA table (el3/monitor/dma/memory.ts)
+export const POOL_SMMU_SIZE: u32 = 0x00050000;
+export const POOL_PAGES_OFFSET: u32 = 0x01000000; // the page records (abi/pages.ts), then tables of single pages (boot/platform.ts)
 // Behind them, at the multiple of TEE_RAM_SIZE that the boot package names: RAM of the TEEs, TEE_RAM_SIZE each.

@@ -19,6 +19,7 @@ export const STATUS_STAGE1_TABLES: u32 = 0x48; // u64, tables of EL2's stage 1 n
 export const STATUS_TABLE_STORES: u32 = 0x50; // u64, the hypervisor's stores to tables that were performed
 export const STATUS_VIOLATIONS: u32 = 0x58; // u64, acts of the hypervisor that were refused
 export const STATUS_MEASUREMENT: u32 = 0x60; // 32 bytes, SHA-256 of the executable pages in the order of their VAs, at lockdown
+export const STATUS_DMA_BLOCKED: u32 = 0xf8; // u64, accesses of devices that the SMMU has refused, ever
 export const STATUS_GUEST_BASE: u32 = 0x100;
 export const STATUS_GUEST_SIZE: u32 = 0x80;
 
@@ -62,6 +63,8 @@ export const EVENT_POOL_EXHAUSTED: u32 = 9; // VTTBR_EL2
 export const EVENT_VIOLATION: u32 = 10; // VIOLATION_*, where
 export const EVENT_DEPRIVILEGED: u32 = 11; // executable pages, stage-1 tables
 export const EVENT_MEASURED: u32 = 12; // 16 bytes of the executable pages' SHA-256, twice
+export const EVENT_DMA_BLOCKED: u32 = 32; // stream ID (bits 31:0) and the SMMU's event number (bits 63:32), address
+export const EVENT_DMA_LOST: u32 = 33; // blocked accesses that nobody could record: SMMU_GERROR
 
 // What the hypervisor may not do, and attempted (argument 0 of EVENT_VIOLATION; argument 1 says where).
 export const VIOLATION_STAGE2_ROOT: u32 = 1; // a root that is none, is bound to another VMID, or maps what it may not: VTTBR_EL2

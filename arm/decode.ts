@@ -5,6 +5,9 @@ import { deviceRegisters } from "./gic.ts";
 import { descriptors } from "./page-tables.ts";
 import { encodingName, findRegister, systemRegisters } from "./registers.ts";
 import { type SyndromeKind, syndromeFields } from "./registers-exceptions.ts";
+import { smmuLayouts, smmuRegisters } from "./smmu.ts";
+
+const others: readonly Register[] = [...deviceRegisters, ...smmuRegisters, ...descriptors, ...smmuLayouts];
 
 export interface DecodedField {
   field: string;
@@ -43,9 +46,9 @@ const SYNDROME_OF_CLASS: Readonly<Record<string, SyndromeKind>> = {
   SERROR: "SERROR",
 };
 
-/** All that has a name: system registers, device registers, descriptors. */
+/** All that has a name: system registers, device registers, structures in memory. */
 export function describedNames(): string[] {
-  return [...systemRegisters, ...deviceRegisters, ...descriptors].map(({ name }) => name);
+  return [...systemRegisters, ...others].map(({ name }) => name);
 }
 
 export class UnknownRegister extends Error {
@@ -62,8 +65,7 @@ export class UnknownRegister extends Error {
 /** `value` must fit the register. The name may be in any case. */
 export function decode(name: string, value: bigint): DecodedRegister {
   const wanted = name.toUpperCase();
-  const register =
-    findRegister(wanted) ?? [...deviceRegisters, ...descriptors].find((known) => known.name === wanted);
+  const register = findRegister(wanted) ?? others.find((known) => known.name === wanted);
   if (register === undefined) throw new UnknownRegister(name);
   if (value < 0n || value >> BigInt(register.width) !== 0n) {
     throw new RangeError(`${register.name} has ${register.width} bits; 0x${value.toString(16)} does not fit`);

@@ -10,6 +10,7 @@ import { instructions, systemAccessConstants } from "./instructions.ts";
 import { descriptorConstants, descriptors, tableConstants } from "./page-tables.ts";
 import { controlConstants, syndromes, systemRegisters } from "./registers.ts";
 import { assemblyHeader, firmwareConstants, forbiddenFunction, registerDocument } from "./render.ts";
+import { smmuConstants, smmuLayouts, smmuRegisters } from "./smmu.ts";
 import { stores } from "./stores.ts";
 
 /** Path in the tree → content. */
@@ -22,6 +23,10 @@ export function generatedFiles(): Map<string, string> {
     ...[...deviceRegisters, ...deviceLayouts].flatMap(registerConstants),
     ...numberConstants({ ...deviceConstants, ...privateInterrupts }, "u32"),
   ];
+  const smmu = [
+    ...[...smmuRegisters, ...smmuLayouts].flatMap(registerConstants),
+    ...numberConstants(smmuConstants, "u32"),
+  ];
   const tables = [
     ...descriptors.flatMap(registerConstants),
     ...numberConstants(descriptorConstants, "u64"),
@@ -31,6 +36,7 @@ export function generatedFiles(): Map<string, string> {
   return new Map([
     ["el3/monitor/arm/registers.gen.ts", firmwareConstants("System registers and syndromes", system)],
     ["el3/monitor/arm/gic.gen.ts", firmwareConstants("Registers of the GIC, PL011 and PL061", devices)],
+    ["el3/monitor/arm/smmu.gen.ts", firmwareConstants("Registers and structures of the SMMUv3", smmu)],
     ["el3/monitor/arm/page-tables.gen.ts", firmwareConstants("Translation table descriptors", tables)],
     ["el3/monitor/arm/instructions.gen.ts", firmwareConstants("Instruction encodings", encodings)],
     ["el3/monitor/arm/stores.gen.ts", firmwareConstants("Stores", instructionConstants(stores))],
@@ -38,7 +44,11 @@ export function generatedFiles(): Map<string, string> {
     ["el3/vectors/registers.gen.h", assemblyHeader([...system, ...devices, ...tables, ...encodings])],
     [
       "docs/registers.md",
-      registerDocument([...systemRegisters, ...syndromes], [...deviceRegisters], descriptors),
+      registerDocument(
+        [...systemRegisters, ...syndromes],
+        [...deviceRegisters, ...smmuRegisters],
+        [...descriptors, ...smmuLayouts],
+      ),
     ],
   ]);
 }

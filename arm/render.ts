@@ -35,7 +35,7 @@ export function registerDocument(
     ...system.map((register) => section(register, where(register))),
     "## Devices",
     ...devices.map((register) => section(register, `offset 0x${register.offset!.toString(16)}`)),
-    "## Translation table descriptors",
+    "## Structures in memory",
     ...tables.map((register) => section(register, "")),
   ];
   return `${parts.join("\n\n")}\n`;

@@ -6,7 +6,7 @@ import type { Machine } from "../host/machine/machine.ts";
 import type { GuestStatus } from "../host/machine/status.ts";
 import { callsInLog, logExecution } from "./execution-log.ts";
 import { INVOKE_RANGE, type LevelTotals, levelTotals } from "./levels.ts";
-import { buildInvoke, readSymbol } from "./programs.ts";
+import { buildProgram, readSymbol } from "./programs.ts";
 import { parseSamples, type Sample } from "./samples.ts";
 
 export interface InvokeFigures {
@@ -29,7 +29,7 @@ export async function measureInvokes(
   machine: Machine,
   onProgress: (line: string) => void,
 ): Promise<InvokeFigures> {
-  const program = await buildInvoke();
+  const program = await buildProgram("invoke");
   onProgress("starting a guest with Linux");
   await machine.createGuest({ name: GUEST, vcpuCount: 1, memoryMib: GUEST_MEMORY_MIB });
   await machine.waitForGuest(GUEST, BOOT_TIMEOUT_MS);

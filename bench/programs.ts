@@ -32,11 +32,11 @@ export async function buildProbe(): Promise<ProbeImage> {
   return { elf, image };
 }
 
-/** A static program for aarch64 Linux. */
-export async function buildInvoke(): Promise<string> {
+/** A static program for aarch64 Linux, from `<name>.c`. */
+export async function buildProgram(name: "invoke" | "dma"): Promise<string> {
   const outDir = await outFolder();
-  const object = await compile(outDir, "invoke.c", ["--target=aarch64-linux-gnu", ...COMMON_FLAGS]);
-  return link(outDir, "invoke", ["-static", object]);
+  const object = await compile(outDir, `${name}.c`, ["--target=aarch64-linux-gnu", ...COMMON_FLAGS]);
+  return link(outDir, name, ["-static", object]);
 }
 
 async function outFolder(): Promise<string> {

@@ -16,6 +16,8 @@ export class Machine {
   pagesPa: u64;
   /** The last level of the hypervisor's direct map (memory/direct-map.ts). */
   directMapTablesPa: u64;
+  /** The last level of what devices reach (dma/memory.ts). */
+  dmaTablesPa: u64;
   /** VA of the direct map less PA. */
   directMapOffset: u64;
   /** Root of EL2's stage 1, from lockdown on. */

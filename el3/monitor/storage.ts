@@ -1,5 +1,6 @@
 // Every byte of the monitor's own memory that changes, in one place. Nothing is allocated, nothing grows.
 
+import { Smmu } from "./dma/smmu";
 import { Guest } from "./guests/guest";
 import { Machine } from "./machine";
 import { Sha256State } from "./measure/sha256-state";
@@ -27,9 +28,14 @@ const STORES: usize = memory.data(1024, 64); // CORE_MAX × STORE_RECORD_SIZE
 const STORE_UNDO: usize = memory.data(64, 64); // the entries that one store changes
 const TEE_CORES: usize = memory.data(98304, 64); // GUEST_MAX × TEE_CORE_MAX × WORLD_CONTEXT_SIZE
 const SHA256_STATE: usize = memory.data(384, 64);
+const SMMU: usize = memory.data(64, 64);
 
 export function machine(): Machine {
   return changetype<Machine>(MACHINE);
+}
+
+export function smmu(): Smmu {
+  return changetype<Smmu>(SMMU);
 }
 
 /** `core` must be below CORE_MAX: it comes from MPIDR_EL1 of the machine, checked at boot. */
@@ -83,8 +89,10 @@ export function sha256State(): Sha256State {
 
 // Locks, in the order in which they may be taken.
 export const LOCK_GUESTS: u32 = 0;
-/** Page records, and every table that EL2 or a stage 2 uses. */
+/** Page records, every table that EL2, a stage 2 or the SMMU uses, and the SMMU's commands. */
 export const LOCK_MEMORY: u32 = 1;
 export const LOCK_POWER: u32 = 2;
-export const LOCK_EVENTS: u32 = 3;
-export const LOCK_CONSOLE: u32 = 4;
+/** The SMMU's event queue. */
+export const LOCK_DMA: u32 = 3;
+export const LOCK_EVENTS: u32 = 4;
+export const LOCK_CONSOLE: u32 = 5;

@@ -10,6 +10,7 @@ import {
 import type { AgentClient } from "./agent-client.ts";
 
 const TOOL = "/usr/lib/vtz/guest";
+const WINDOW_TOOL = "perl /usr/lib/vtz/window.pl";
 const CREATE_TIMEOUT_MS = 180_000;
 
 export interface RunningGuest {
@@ -27,11 +28,21 @@ export async function createGuest(dom0: AgentClient, spec: GuestSpec): Promise<n
   const files = guestFilePaths(spec.name);
   await dom0.write(guestConfig(spec), files.config);
   await dom0.write(guestPartialDeviceTree(), files.deviceTree);
+  if (spec.disk !== undefined) await showDisk(dom0, spec.slot, spec.disk);
   const result = await dom0.exec(`${TOOL} create ${spec.slot} ${files.config}`, {
     timeoutMs: CREATE_TIMEOUT_MS,
   });
   if (result.code === 0) return Number(result.stdout.trim());
   throw explainXl(spec, result.stderr);
+}
+
+async function showDisk(
+  dom0: AgentClient,
+  slot: number,
+  { start, size }: { start: number; size: number },
+): Promise<void> {
+  const result = await dom0.exec(`${WINDOW_TOOL} ${slot} ${start} ${size}`, { timeoutMs: 60_000 });
+  if (result.code !== 0) throw new Error(`the disk of slot ${slot}: ${lastLine(result.stderr)}`);
 }
 
 export async function destroyGuest(dom0: AgentClient, name: string): Promise<void> {

@@ -41,10 +41,10 @@ async function runningMachines(): Promise<Machine[]> {
 
 async function printTable(machines: readonly Machine[]): Promise<void> {
   if (machines.length === 0) return say("no machine runs; start one with `vtz up`");
-  const rows = [["MACHINE", "GUEST", "VCPUS", "MEMORY", "TEE", "STATE", "SWITCHES", "CONSOLE"]];
+  const rows = [["MACHINE", "GUEST", "VCPUS", "MEMORY", "TEE", "STATE", "SWITCHES", "ADDRESS", "CONSOLE"]];
   for (const machine of machines) {
     const { name, tee, guests } = await machine.describe();
-    if (guests.length === 0) rows.push([name, "-", "", "", tee, "", "", ""]);
+    if (guests.length === 0) rows.push([name, "-", "", "", tee, "", "", "", ""]);
     for (const guest of guests) {
       const { state = "?", switches = "?" } = guest.tee ?? {};
       rows.push([
@@ -55,6 +55,7 @@ async function printTable(machines: readonly Machine[]): Promise<void> {
         tee,
         state,
         String(switches),
+        guest.address ?? "-",
         `vtz console${name === "default" ? "" : ` -m ${name}`} ${guest.name}`,
       ]);
     }

@@ -3,6 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { TEE_NAMES, type TeeName } from "../../el1/tees/profiles.ts";
 import { UserError } from "../errors.ts";
+import { DISK_SIZE_MAX_MIB, type DiskSpec } from "../machine/disk.ts";
 import type { GuestSpec, MachineOptions } from "../machine/machine.ts";
 import { wholeNumber } from "./command.ts";
 
@@ -22,6 +23,9 @@ interface GuestWords {
   readonly name?: string;
   readonly vcpus?: number;
   readonly memory?: number;
+  /** MiB, or a file that the disk begins as a copy of. */
+  readonly disk?: number | string;
+  readonly network?: boolean;
 }
 
 export interface UpRequest {
@@ -36,7 +40,7 @@ const GUESTS_MAX = 8;
 const MIB = 2 ** 20;
 
 const WORDS = ["machine", "tee", "teeImage", "cores", "ram", "pool", "files", "guests"];
-const WORDS_OF_GUEST = ["name", "vcpus", "memory"];
+const WORDS_OF_GUEST = ["name", "vcpus", "memory", "disk", "network"];
 
 /** Options as citty gives them: text, or absent. */
 export type UpOptions = {
@@ -50,8 +54,9 @@ export type UpOptions = {
     | "files"
     | "cores"
     | "ram"
-    | "pool"]?: string | undefined;
-};
+    | "pool"
+    | "disk"]?: string | undefined;
+} & { readonly network?: boolean | undefined };
 
 export function resolveUp(options: UpOptions, config: UpConfig): UpRequest {
   const number = (name: "cores" | "ram" | "pool", fallback: number, min: number, max: number) =>
@@ -80,11 +85,20 @@ function resolveGuests(options: UpOptions, listed: readonly GuestWords[] | undef
   const count = wholeNumber("guests", options.guests ?? String(DEFAULT_GUESTS), 0, GUESTS_MAX);
   const words =
     options.guests === undefined && listed !== undefined ? listed : Array<GuestWords>(count).fill({});
-  return words.map(({ name, vcpus, memory }, index) => ({
+  return words.map(({ name, vcpus, memory, disk, network }, index) => ({
     name: name ?? `guest${index + 1}`,
     vcpuCount: wholeNumber("vcpus", options.vcpus ?? String(vcpus ?? DEFAULT_VCPUS), 1, 4),
     memoryMib: wholeNumber("memory", options.memory ?? String(memory ?? DEFAULT_MEMORY), 128, 65536),
+    ...resolveDisk(options.disk ?? disk),
+    ...((options.network ?? network) === true ? { hasNetwork: true } : {}),
   }));
+}
+
+/** On the command line a number is a size too; a file of such a name is `./512`. */
+function resolveDisk(words: string | number | undefined): { disk?: DiskSpec } {
+  if (words === undefined) return {};
+  if (typeof words === "string" && !/^\d+$/.test(words)) return { disk: { file: words } };
+  return { disk: { sizeMib: wholeNumber("disk", String(words), 1, DISK_SIZE_MAX_MIB) } };
 }
 
 export async function readConfig(path: string): Promise<UpConfig> {
@@ -105,11 +119,19 @@ function checkConfig(config: unknown): UpConfig {
   checkWords(config, WORDS, "the file");
   const { guests } = config as UpConfig;
   if (guests !== undefined && !Array.isArray(guests)) throw complaint("“guests” must be a list");
-  for (const guest of guests ?? []) checkWords(guest, WORDS_OF_GUEST, "a guest");
+  for (const guest of guests ?? []) checkGuest(guest);
   const names = (guests ?? []).map(({ name }) => name).filter((name) => name !== undefined);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw complaint(`two guests are named “${twice}”`);
   return config as UpConfig;
+}
+
+function checkGuest(guest: GuestWords): void {
+  checkWords(guest, WORDS_OF_GUEST, "a guest");
+  const { disk = 1, network = false } = guest;
+  if (typeof disk !== "number" && typeof disk !== "string")
+    throw complaint("“disk” of a guest must be a number of MiB or a file");
+  if (typeof network !== "boolean") throw complaint("“network” of a guest must be true or false");
 }
 
 function checkWords(value: unknown, known: readonly string[], of: string): void {

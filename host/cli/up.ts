@@ -18,12 +18,18 @@ export default command({
       type: "positional",
       required: false,
       description:
-        "JSON file with machine, tee, teeImage, cores, ram, pool, files, guests [{name, vcpus, memory}]",
+        "JSON file with machine, tee, teeImage, cores, ram, pool, files, guests [{name, vcpus, memory, disk, network}]",
     },
     machine: { type: "string", alias: "m", description: "its name (default)", valueHint: "NAME" },
     guests: { type: "string", description: "how many guests (2)", valueHint: "N" },
     vcpus: { type: "string", description: "vCPUs of each guest (2)", valueHint: "N" },
     memory: { type: "string", description: "memory of each guest in MiB (320)", valueHint: "MIB" },
+    disk: {
+      type: "string",
+      description: "a disk of so many MiB for each guest, /dev/xvda, or a copy of a disk image",
+      valueHint: "MIB|FILE",
+    },
+    network: { type: "boolean", description: "a network card for each guest, on a bridge with dom0's" },
     tee: { type: "enum", options: [...TEE_NAMES], description: `the guests' TEE (${TEE_NAMES[0]})` },
     "tee-image": {
       type: "string",
@@ -40,7 +46,8 @@ export default command({
     "vtz up",
     "vtz up --guests 1 --vcpus 1 --tee optee-4.10 --files ./my-tas",
     "vtz up lab.json --machine lab",
-    `echo '{ "guests": [{ "name": "web", "vcpus": 2, "memory": 320 }] }' > lab.json`,
+    "vtz up --disk 512 --network",
+    `echo '{ "guests": [{ "name": "web", "vcpus": 2, "memory": 320, "disk": 512, "network": true }] }' > lab.json`,
   ],
   async run({ args }) {
     const config = args.config === undefined ? {} : await readConfig(args.config);

@@ -16,6 +16,10 @@ export interface GuestSpec {
   memoryMib: number;
   /** Appended to the guest kernel's command line. */
   extra?: string;
+  /** The guest's disk, /dev/xvda: a window, in bytes, of dom0's disk. */
+  disk?: { start: number; size: number };
+  /** A network card, on a bridge with dom0's and the other guests'. */
+  hasNetwork?: boolean;
   /** Without it the guest's Linux looks for no TEE. */
   withTee?: boolean;
 }
@@ -25,8 +29,17 @@ export function guestFilePaths(name: string): { config: string; deviceTree: stri
   return { config: `/run/vtz/${name}.cfg`, deviceTree: `/run/vtz/${name}.dtb` };
 }
 
+/** On QEMU's user network; dom0 is 10.0.2.15, QEMU itself 10.0.2.2. */
+export function guestAddress(slot: number): string {
+  return `10.0.2.${20 + slot}`;
+}
+
 export function guestConfig(spec: GuestSpec): string {
   checkSpec(spec);
+  const { name, slot, hasNetwork = false } = spec;
+  const kernelWords = ["console=ttyAMA0", `vtz.guest=${name}`];
+  if (hasNetwork) kernelWords.push(`vtz.ip=${guestAddress(slot)}`);
+  if (spec.extra !== undefined) kernelWords.push(spec.extra);
   const lines = [
     `name = "${spec.name}"`,
     `kernel = "${GUEST_KERNEL_PATH}"`,
@@ -35,11 +48,16 @@ export function guestConfig(spec: GuestSpec): string {
     `memory = ${spec.memoryMib}`,
     // The kernel's console is the emulated UART; the PV console carries the agent's frames.
     'vuart = "sbsa_uart"',
-    `extra = "console=ttyAMA0 vtz.guest=${spec.name}${spec.extra === undefined ? "" : ` ${spec.extra}`}"`,
+    `extra = "${kernelWords.join(" ")}"`,
     // A new domain would have other consoles than the relay knows.
     'on_reboot = "destroy"',
     'on_crash = "destroy"',
   ];
+  // el1/dom0/window.pl makes the partition.
+  if (spec.disk !== undefined) lines.push(`disk = ["phy:/dev/vda${slot + 1},xvda,w"]`);
+  // 00:16:3e is Xen's own.
+  if (hasNetwork)
+    lines.push(`vif = ["bridge=xenbr0,mac=00:16:3e:00:00:${slot.toString(16).padStart(2, "0")}"]`);
   if (spec.withTee !== false) lines.push(`device_tree = "${guestFilePaths(spec.name).deviceTree}"`);
   return `${lines.join("\n")}\n`;
 }

@@ -12,9 +12,16 @@ export const GUEST_KERNEL_PATH = "/usr/lib/vtz/guest-kernel";
 export const GUEST_INITRD_PATH = "/usr/lib/vtz/guest-initrd";
 
 const XEN_MODULES = ["xen-privcmd", "xen-evtchn", "xen-gntdev", "xen-gntalloc", "xenfs"];
-const DOM0_MODULES = [...XEN_MODULES, "virtio-blk", "virtio-net"];
-const GUEST_MODULES = ["tee", "optee"];
-const XEN_PROGRAMS = ["xl", "xenstored", "xenconsoled", "xen-init-dom0"];
+/** By the name of their list for el1/common/load: at boot, or with the first disk or network card of a guest. */
+const DOM0_MODULES = {
+  boot: [...XEN_MODULES, "virtio-blk", "virtio-net"],
+  vbd: ["xen-blkback"],
+  vif: ["xen-netback", "bridge"],
+};
+const GUEST_MODULES = { boot: ["tee", "optee"], vbd: ["xen-blkfront", "ext4"], vif: ["xen-netfront"] };
+const XEN_PROGRAMS = ["xl", "xenconsole", "xenstored", "xenconsoled", "xen-init-dom0"];
+/** As xl looks for them: for a disk, and for a network card on a bridge. */
+const HOTPLUG_SCRIPTS = ["block", "vif-bridge"];
 const XENSTORE_PROGRAMS = ["xenstore-read", "xenstore-write", "xenstore-ls"];
 const PKCS11_TA = "fd02c9da-306c-48c7-a49c-bbd827ae86ee.ta";
 
@@ -41,6 +48,11 @@ export async function buildDom0Initrd(parts: Dom0Parts): Promise<Uint8Array> {
   for (const name of XENSTORE_PROGRAMS) await tree.addProgram(`usr/bin/${name}`);
   tree.addFile("usr/lib/vtz/guest", await ours("el1/dom0/guest"), 0o755);
   tree.addFile("usr/lib/vtz/relay.pl", await ours("el1/dom0/relay.pl"));
+  tree.addFile("usr/lib/vtz/window.pl", await ours("el1/dom0/window.pl"));
+  tree.addFile("usr/lib/vtz/network", await ours("el1/dom0/network"), 0o755);
+  for (const name of HOTPLUG_SCRIPTS) {
+    tree.addFile(`etc/xen/scripts/${name}`, await ours("el1/dom0/hotplug"), 0o755);
+  }
   tree.addFile("etc/xen/xl.conf", 'autoballoon="off"\n');
   tree.addFile(GUEST_KERNEL_PATH.slice(1), parts.guestKernel);
   tree.addFile(GUEST_INITRD_PATH.slice(1), parts.guestInitrd);
@@ -60,7 +72,12 @@ export async function buildGuestInitrd(parts: GuestParts): Promise<Uint8Array> {
   return tree.encode();
 }
 
-async function addBase(tree: FileTree, who: string, kernelTree: string, modules: string[]): Promise<void> {
+async function addBase(
+  tree: FileTree,
+  who: string,
+  kernelTree: string,
+  modules: Record<string, string[]>,
+): Promise<void> {
   await tree.addProgram("usr/bin/busybox");
   tree.addLink("usr/bin/sh", "busybox");
   await tree.addProgram("usr/bin/perl");
@@ -73,9 +90,13 @@ async function addBase(tree: FileTree, who: string, kernelTree: string, modules:
   tree.addFile("etc/hosts", "127.0.0.1 localhost\n");
   tree.addFile("init", await ours(`el1/${who}/init`), 0o755);
   tree.addFile("usr/lib/vtz/agent.pl", await ours("el1/agent/agent.pl"));
-  const loaded = await (await KernelModules.open(kernelTree)).load(modules);
-  for (const { name, data } of loaded) tree.addFile(`usr/lib/vtz/modules/${name}.ko`, data);
-  tree.addFile("usr/lib/vtz/modules.list", `${loaded.map(({ name }) => name).join("\n")}\n`);
+  tree.addFile("usr/lib/vtz/load", await ours("el1/common/load"), 0o755);
+  const all = await KernelModules.open(kernelTree);
+  for (const [list, names] of Object.entries(modules)) {
+    const loaded = await all.load(names);
+    for (const { name, data } of loaded) tree.addFile(`usr/lib/vtz/modules/${name}.ko`, data);
+    tree.addFile(`usr/lib/vtz/modules.${list}`, `${loaded.map(({ name }) => name).join("\n")}\n`);
+  }
 }
 
 async function ours(path: string): Promise<Uint8Array> {

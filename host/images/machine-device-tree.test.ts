@@ -21,6 +21,13 @@ function aBaseTree(): DeviceTree {
     aDeviceTreeNode("memory@40000000", { device_type: "memory", reg: [0x40000000n, 0x80000000n] }),
     aDeviceTreeNode("secram@e000000", { ...secure, device_type: "memory", reg: [0x0e000000n, 0x1000000n] }),
     aDeviceTreeNode("secflash@0", { ...secure }),
+    aDeviceTreeNode("smmuv3@9050000", { compatible: "arm,smmu-v3", phandle: [7] }),
+    aDeviceTreeNode("fw-cfg@9020000", { compatible: "qemu,fw-cfg-mmio" }),
+    aDeviceTreeNode("virtio_mmio@a000000", { compatible: "virtio,mmio" }),
+    aDeviceTreeNode("pcie@10000000", {
+      compatible: "pci-host-ecam-generic",
+      "iommu-map": [0, 7, 0, 0x10000],
+    }),
     aDeviceTreeNode("pl011@9000000", { compatible: "arm,pl011" }),
     aDeviceTreeNode("pl011@9040000", { ...secure }),
     aDeviceTreeNode("cpus", {}, [
@@ -41,6 +48,13 @@ describe("the device tree for Xen", () => {
       assert.equal(findNode(tree, path), undefined, path);
     }
     assert.ok(findNode(tree, "/pl011@9000000"));
+  });
+
+  test("shows no SMMU, and no device that does DMA past it", () => {
+    const tree = machineDeviceTree(aBaseTree(), OPTIONS);
+    for (const path of ["/smmuv3@9050000", "/fw-cfg@9020000", "/virtio_mmio@a000000"])
+      assert.equal(findNode(tree, path), undefined, path);
+    assert.deepEqual([...findNode(tree, "/pcie@10000000")!.properties.keys()], ["compatible"]);
   });
 
   test("has one memory node, and the pool is not in it", () => {

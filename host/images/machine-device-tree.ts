@@ -45,7 +45,7 @@ export function machineDeviceTree(base: DeviceTree, options: MachineTreeOptions)
   const tree = copyDeviceTree(base);
   removeSecureNodes(tree.root);
   removeNode(tree, "/secure-chosen");
-  removeFirmwareConfig(tree);
+  hideDmaPaths(tree.root);
   setMemory(tree, options);
   if (options.psci === "monitor") describePsci(tree);
   setChosen(tree, options);
@@ -53,14 +53,28 @@ export function machineDeviceTree(base: DeviceTree, options: MachineTreeOptions)
 }
 
 /** Devices that only the secure world reaches; a normal access to one is an external abort. */
-/** Its DMA interface copies from and to any address: the monitor lets nobody map it. */
-function removeFirmwareConfig(tree: DeviceTree): void {
-  tree.root.children = tree.root.children.filter((child) => !child.name.startsWith("fw-cfg@"));
-}
-
 function removeSecureNodes(node: DeviceTreeNode): void {
   node.children = node.children.filter((child) => textProperty(child, "secure-status") !== "okay");
   for (const child of node.children) removeSecureNodes(child);
+}
+
+/** The SMMU is the monitor's: to Xen and dom0 bus addresses are physical. Nothing may be there that does DMA past it. */
+function hideDmaPaths(node: DeviceTreeNode): void {
+  node.children = node.children.filter((child) => !HIDDEN.includes(firstCompatible(child)));
+  for (const child of node.children) {
+    child.properties.delete("iommu-map");
+    hideDmaPaths(child);
+  }
+}
+
+const HIDDEN: readonly string[] = [
+  "arm,smmu-v3",
+  "qemu,fw-cfg-mmio", // does DMA of its own, if QEMU lets it
+  "virtio,mmio", // nothing is plugged in; what were would do DMA past the SMMU
+];
+
+function firstCompatible(node: DeviceTreeNode): string {
+  return textProperty(node, "compatible")?.split("\0")[0] ?? "";
 }
 
 function setMemory(tree: DeviceTree, options: MachineTreeOptions): void {

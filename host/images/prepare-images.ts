@@ -49,7 +49,7 @@ export interface ImageInput {
 }
 
 /** Our own files that decide what an image holds. */
-const SOURCES = ["el1/agent", "el1/dom0", "el1/guest", "host/images", "host/formats"];
+const SOURCES = ["el1/agent", "el1/common", "el1/dom0", "el1/guest", "host/images", "host/formats"];
 const KEPT_SET_COUNT = 6;
 
 export async function prepareImages(options: PrepareOptions): Promise<ImageSet> {

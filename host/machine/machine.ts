@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { AgentClient, ExecOptions } from "../agent/agent-client.ts";
 import { createGuest, destroyGuest } from "../agent/guests.ts";
 import { UserError } from "../errors.ts";
-import { GUEST_SLOT_COUNT, type GuestSpec as GuestConfigSpec } from "../images/guest-config.ts";
+import { GUEST_SLOT_COUNT, type GuestSpec as GuestConfigSpec, guestAddress } from "../images/guest-config.ts";
 import { DOM0_AGENT_PORT, guestPorts } from "../images/ports.ts";
 import { fileName, NORMAL_UART_SOCKET, QMP_SOCKET, socketName } from "../qemu/command-line.ts";
 import { watchDeath } from "../qemu/launch.ts";
@@ -15,6 +15,7 @@ import { endProcess, identifyProcess, isRunning } from "../qemu/process.ts";
 import { QmpClient } from "../qemu/qmp.ts";
 import { AgentConnections } from "./agent-connections.ts";
 import { describeMachine, type MachineDescription, refuseFullPool } from "./description.ts";
+import { type DiskSpec, emptyWindow, fillWindow } from "./disk.ts";
 import { explainFault } from "./faults.ts";
 import { lockPath, withMachineLock } from "./machine-lock.ts";
 import { shellQuote } from "./shell.ts";
@@ -31,10 +32,13 @@ import {
 } from "./state.ts";
 import { decodeStatus, type MonitorStatus, STATUS_SIZE } from "./status.ts";
 
-export type GuestSpec = Omit<GuestConfigSpec, "slot">;
+export interface GuestSpec extends Omit<GuestConfigSpec, "slot" | "disk"> {
+  disk?: DiskSpec;
+}
 export type { MachineDescription } from "./description.ts";
 export type { MachineOptions } from "./start.ts";
 export const DOM0 = "dom0";
+const MIB = 2 ** 20;
 
 export class Machine {
   readonly name: string;
@@ -124,7 +128,7 @@ export class Machine {
     return this.#state;
   }
 
-  async createGuest(spec: GuestSpec): Promise<GuestState> {
+  async createGuest({ disk, ...spec }: GuestSpec): Promise<GuestState> {
     return this.#change(async () => {
       const slot = this.#freeSlot(spec.name);
       const before = await this.status();
@@ -133,10 +137,17 @@ export class Machine {
       const logFile = join(this.folder, fileName(guestPorts(slot).log));
       const logStart = (await stat(logFile).catch(() => undefined))?.size ?? 0;
 
-      await this.#alive(createGuest(await this.#agent(DOM0), { ...spec, slot }));
+      const window = disk === undefined ? undefined : await fillWindow(this.folder, slot, disk);
+      const withDisk = window === undefined ? {} : { disk: window };
+      await this.#alive(createGuest(await this.#agent(DOM0), { ...spec, ...withDisk, slot }));
       const teeId = await this.#newTee(earlier);
       const { name, vcpuCount, memoryMib } = spec;
-      const guest = { name, slot, vcpuCount, memoryMib, logStart, ...(teeId === undefined ? {} : { teeId }) };
+      const guest = {
+        ...{ name, slot, vcpuCount, memoryMib, logStart },
+        ...(spec.hasNetwork === true ? { address: guestAddress(slot) } : {}),
+        ...(window === undefined ? {} : { diskMib: window.size / MIB }),
+        ...(teeId === undefined ? {} : { teeId }),
+      };
       await this.#remember([...this.guests, guest]);
       return guest;
     });
@@ -157,6 +168,7 @@ export class Machine {
       const guest = this.#guest(name);
       await this.#agents.drop(name);
       await this.#alive(destroyGuest(await this.#agent(DOM0), guest.name));
+      if (guest.diskMib !== undefined) await emptyWindow(this.folder, guest.slot);
       await this.#remember(this.guests.filter((other) => other.name !== name));
     });
   }

@@ -23,12 +23,16 @@ export interface RamLayout {
   readonly hypervisorSize: number;
 }
 
-/** The monitor's own part of the pool: what memory-map.ts names, a record for each page, and the direct map's tables. */
+/**
+ * The monitor's own part of the pool: what memory-map.ts names, a record for each page, and
+ * the tables of single pages: of the direct map, and of what devices reach.
+ */
 export function monitorPoolSize(ramSize: number): number {
   const records = (ramSize / PAGE_SIZE) * PAGE_RECORD_SIZE;
   const lastLevelTables = Math.ceil(ramSize / TABLE_SPAN) * PAGE_SIZE;
   const upperTables = MIB; // one for each GiB
-  const size = POOL_PAGES_OFFSET + records + lastLevelTables + upperTables;
+  const dmaTables = lastLevelTables;
+  const size = POOL_PAGES_OFFSET + records + lastLevelTables + upperTables + dmaTables;
   return Math.ceil(size / POOL_ALIGNMENT) * POOL_ALIGNMENT;
 }
 

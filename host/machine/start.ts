@@ -39,6 +39,8 @@ export interface MachineOptions {
   /** True: QEMU waits at reset for gdb; nobody waits for dom0. */
   readonly isHalted?: boolean;
   readonly isCounting?: boolean;
+  /** QEMU's `edu` device, for tests of DMA. */
+  readonly hasEdu?: boolean;
   readonly bootTimeoutMs?: number;
   readonly onProgress?: (line: string) => void;
   /** Called with QEMU's process as soon as there is one. */
@@ -71,7 +73,11 @@ export async function bootMachine(options: MachineOptions): Promise<MachineState
     coreCount: settings.coreCount,
     ramSize: settings.ramSize,
     dom0Memory: settings.dom0Memory,
-    options: { isHalted: options.isHalted === true, isCounting: options.isCounting === true },
+    options: {
+      isHalted: options.isHalted === true,
+      isCounting: options.isCounting === true,
+      hasEdu: options.hasEdu === true,
+    },
     ...(hasMonitor
       ? { flash: await flashOptions(options.teeImage, images, ram, settings.coreCount, onProgress) }
       : {}),

@@ -30,6 +30,9 @@ export interface GuestState {
   readonly slot: number;
   readonly vcpuCount: number;
   readonly memoryMib: number;
+  /** On the network of dom0 and the guests. */
+  readonly address?: string;
+  readonly diskMib?: number;
   /** Where its output begins in its slot's log. */
   readonly logStart: number;
   /** The monitor's number of the guest, once it is known: 1 for the first that ever was. */

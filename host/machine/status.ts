@@ -10,6 +10,7 @@ export interface MonitorStatus {
   readonly guestsCreated: number;
   readonly guestsDestroyed: number;
   readonly protection: ProtectionStatus;
+  readonly dmaBlocked: number;
   readonly guests: readonly GuestStatus[];
   readonly eventCount: number;
   /** The latest ones, oldest first; the ring forgets. */
@@ -67,6 +68,8 @@ const EVENT_NAMES: Record<number, string> = {
   [abi.EVENT_VIOLATION]: "violation",
   [abi.EVENT_DEPRIVILEGED]: "deprivileged",
   [abi.EVENT_MEASURED]: "measured",
+  [abi.EVENT_DMA_BLOCKED]: "dma-blocked",
+  [abi.EVENT_DMA_LOST]: "dma-lost",
 };
 
 const MEASUREMENT_SIZE = 32;
@@ -86,6 +89,7 @@ export function decodeStatus(bytes: Uint8Array): MonitorStatus | undefined {
     guestsCreated: quad(view, abi.STATUS_GUESTS_CREATED),
     guestsDestroyed: quad(view, abi.STATUS_GUESTS_DESTROYED),
     protection: decodeProtection(view),
+    dmaBlocked: quad(view, abi.STATUS_DMA_BLOCKED),
     guests: guests.filter((guest) => guest.state !== "none"),
     eventCount: quad(view, abi.STATUS_EVENT_COUNT),
     events: decodeEvents(view),

@@ -39,3 +39,16 @@ test("a comma in a path is doubled, as QEMU's options want it", () => {
 
   assert.ok(words.some((word) => word.includes("filename=a,,b.img,discard")));
 });
+
+test("every way to memory but the cores' leads through the monitor's SMMU", () => {
+  const words = qemuArguments({ ...MACHINE, options: { hasEdu: true } });
+
+  assert.match(machineWords("firmware"), /,iommu=smmuv3$/);
+  assert.match(words.join(" "), / -global fw_cfg_mem\.dma_enabled=off /);
+  assert.match(words.join(" "), / -device edu,dma_mask=0xffffffffff$/);
+  assert.doesNotMatch(words.join(" "), /bypass_iommu|virtio-\w+-device/);
+});
+
+test("a machine without firmware has nobody who would program an SMMU", () => {
+  assert.doesNotMatch(machineWords("direct"), /iommu/);
+});

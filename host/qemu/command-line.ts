@@ -35,6 +35,8 @@ export interface QemuOptions {
   readonly isHalted?: boolean;
   /** Virtual time counts instructions: repeatable figures, one thread. */
   readonly isCounting?: boolean;
+  /** QEMU's `edu` device, whose DMA a program in dom0 can direct anywhere: for tests. */
+  readonly hasEdu?: boolean;
 }
 
 export const QEMU_BINARY = "qemu-system-aarch64";
@@ -51,11 +53,14 @@ const CPU = "cortex-a57";
 /** For every virtio device: its DMA is translated by what stands before it on the bus, if anything does. */
 const VIRTIO = "disable-legacy=on,iommu_platform=on";
 
-/** `-M` of the machine; the device tree must be dumped from the same words. Without ITS: its tables would be DMA that no
- * SMMU sees; INTx serves. */
+/** QEMU's configuration interface would read and write memory by itself, past the SMMU. */
+const FW_CFG_WITHOUT_DMA = ["-global", "fw_cfg_mem.dma_enabled=off"];
+
+/** `-M` of the machine; the device tree must be dumped from the same words. With firmware there is an SMMU, which is the
+ * monitor's. Without ITS: its tables would be DMA that no SMMU sees; INTx serves. */
 export function machineWords(boot: QemuMachine["boot"]["kind"]): string {
-  const secure = boot === "firmware" ? "secure=on," : "";
-  return `virt,${secure}virtualization=on,gic-version=3,its=off`;
+  const [secure, smmu] = boot === "firmware" ? ["secure=on,", ",iommu=smmuv3"] : ["", ""];
+  return `virt,${secure}virtualization=on,gic-version=3,its=off${smmu}`;
 }
 
 /** What of the machine its device tree describes, besides `machineWords`. */
@@ -69,8 +74,9 @@ export function qemuArguments(machine: QemuMachine): string[] {
   return [
     ["-nodefaults", "-no-user-config", "-no-reboot"],
     ["-display", "none"],
-    ["-M", machineWords(boot.kind)],
+    ["-M", `${machineWords(boot.kind)}${options.hasEdu === true ? EDU_MACHINE : ""}`],
     hardwareWords(machine),
+    FW_CFG_WITHOUT_DMA,
     timing(options),
     bootFrom(boot),
     ...machine.loads.map(({ path, addressPa }) => [
@@ -85,6 +91,7 @@ export function qemuArguments(machine: QemuMachine): string[] {
     ...serialPorts(machine.ports),
     disk(machine.diskFile),
     network(machine.tftpFolder),
+    options.hasEdu === true ? EDU : [],
     options.isHalted === true ? haltForGdb() : [],
   ].flat();
 }
@@ -152,6 +159,11 @@ function network(tftpFolder: string): string[] {
   const backend = `user,id=network,restrict=on,tftp=${escapeComma(tftpFolder)}`;
   return ["-netdev", backend, "-device", `virtio-net-pci,${VIRTIO},netdev=network,romfile=`];
 }
+
+/** It would cut addresses to 28 bits: RAM begins behind them. */
+const EDU = ["-device", "edu,dma_mask=0xffffffffff"];
+/** `edu` insists on a machine that has MSI. The ITS is in no device tree, as that is dumped without this. */
+const EDU_MACHINE = ",its=on";
 
 function haltForGdb(): string[] {
   return ["-S", "-chardev", `socket,id=gdb,path=${GDB_SOCKET},server=on,wait=off`, "-gdb", "chardev:gdb"];

@@ -96,6 +96,13 @@ export function deliverTimer(machine: Machine): void {
   for (const core of machine.cores) if (!core.isParked && machine.isTimerDue(core)) machine.fiq(core);
 }
 
+/** What the SMMU has to tell arrives at the core that it is routed to. */
+export function deliverSmmuInterrupt(machine: Machine): boolean {
+  if (machine.smmuInterrupt === undefined) return false;
+  machine.fiq(machine.cores[0]!);
+  return true;
+}
+
 /** An FP instruction of whoever runs below EL3: traps to EL3 first where that is on. */
 export function useFp(machine: Machine, core: Core): void {
   if ((core.get("CPTR_EL3") & word("CPTR_EL3_TFP")) === 0n) return;

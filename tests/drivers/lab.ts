@@ -148,7 +148,7 @@ export class Lab {
   }
 
   get slotCount(): number {
-    return Math.min(16, this.machine.bootPackage.poolSize / TEE_RAM_SIZE - 1);
+    return this.status.poolTotal / TEE_RAM_SIZE;
   }
 
   /** Slots are taken from the first on. */

@@ -19,6 +19,8 @@ export class Core {
   isParked = true;
   /** Between the monitor taking the timer's interrupt and its end. */
   isTimerActive = false;
+  /** Another interrupt of the monitor's between the same two. */
+  activeIntid: number | undefined;
 
   constructor(index: number) {
     this.index = index;

@@ -46,6 +46,18 @@ export class Devices {
     else this.#registers.set(pa, this.#stored(pa, value));
   }
 
+  /** Group 0, an edge, on, to core 0: arrives at EL3 as FIQ, whatever the normal world does. */
+  isMonitors(intid: number): boolean {
+    const bit = (register: string) => (this.#word(register, intid, 32) >>> (intid % 32)) & 1;
+    const edge = (this.#word("GICD_ICFGR", intid, 16) >>> ((intid % 16) * 2)) & 2;
+    const route = this.read(GICD_PA + size("GICD_IROUTER") + intid * 8);
+    return bit("GICD_IGROUPR") === 0 && bit("GICD_ISENABLER") === 1 && edge !== 0 && route === 0;
+  }
+
+  #word(register: string, intid: number, perWord: number): number {
+    return this.read(GICD_PA + size(register) + Math.floor(intid / perWord) * 4);
+  }
+
   #stored(pa: number, value: number): number {
     const offset = (pa - GICR_PA) % GICR_FRAME_SIZE;
     if (pa < GICR_PA || offset !== size("GICR_WAKER")) return value;

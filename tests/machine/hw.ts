@@ -22,6 +22,12 @@ const READS: Record<string, (machine: Machine, core: Core) => bigint> = {
   CNTPCT_EL0: ({ ticks }) => ticks,
   ICH_VTR_EL2: () => BigInt(LIST_REGISTERS - 1),
   ICC_IAR0_EL1(machine, core) {
+    const intid = core.index === 0 ? machine.smmuInterrupt : undefined;
+    if (intid !== undefined) {
+      machine.smmu.pending.delete(intid);
+      core.activeIntid = intid;
+      return BigInt(intid);
+    }
     if (!machine.isTimerDue(core)) return BigInt(size("INTID_SPURIOUS"));
     core.isTimerActive = true;
     return BigInt(size("INTID_SECURE_TIMER"));
@@ -31,6 +37,10 @@ const READS: Record<string, (machine: Machine, core: Core) => bigint> = {
 /** Registers that act. */
 const WRITES: Record<string, (core: Core, value: bigint) => void> = {
   ICC_EOIR0_EL1(core, value) {
+    if (value === BigInt(core.activeIntid ?? -1)) {
+      core.activeIntid = undefined;
+      return;
+    }
     if (!core.isTimerActive || value !== BigInt(size("INTID_SECURE_TIMER")))
       throw new MachineCheck(`end of interrupt ${value}, which is not active`);
     core.isTimerActive = false;

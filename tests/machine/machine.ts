@@ -1,7 +1,7 @@
 // The model machine: cores, physical memory and devices around one instance of the monitor's wasm. It plays the hardware and the
 // assembly of `el3/vectors/`; who runs below EL3 is the drivers' business (tests/drivers).
 
-import { BOOT_PACKAGE_PA, DRAM_PA, FLASH_SIZE } from "../../abi/memory-map.ts";
+import { BOOT_PACKAGE_PA, DRAM_PA, FLASH_SIZE, SMMU_PA, SMMU_SIZE } from "../../abi/memory-map.ts";
 import { type BootPackage, encodeBootPackage } from "../../host/machine/boot-package.ts";
 import { Core } from "./core.ts";
 import { Devices } from "./devices.ts";
@@ -9,6 +9,7 @@ import { type Epitaph, MachineCheck } from "./errors.ts";
 import { imports, isTimerOn, Parked } from "./hw.ts";
 import { importNames, type MonitorExports } from "./monitor.ts";
 import { PhysicalMemory } from "./physical-memory.ts";
+import { Smmu } from "./smmu.ts";
 import { word } from "./source-words.ts";
 import { Tlb } from "./translation.ts";
 
@@ -19,6 +20,7 @@ const FRAME_SPSR = FRAME_ELR + 8;
 export class Machine {
   readonly memory = new PhysicalMemory();
   readonly devices: Devices;
+  readonly smmu = new Smmu(this.memory);
   readonly cores: readonly Core[];
   readonly tlbs: readonly Tlb[];
   readonly bootPackage: BootPackage;
@@ -33,6 +35,8 @@ export class Machine {
   current: Core;
   /** Called before an act of the monitor on the machine, when no lock is held: another core may run here. */
   interleave: ((act: string) => void) | undefined;
+  /** Stores to memory that no barrier has ordered before a device is told. */
+  #hasUnordered = false;
   readonly #locks = new Map<number, number>();
   #depth = 0;
 
@@ -66,6 +70,11 @@ export class Machine {
     this.#storeFrame(core);
     const areaPtr = this.monitor.coreAreaPtr(core.index);
     this.#enterMonitor(core, () => this.monitor.exceptionFiq(areaPtr));
+  }
+
+  /** The interrupt of the SMMU's that is the monitor's by now, and waits for it. */
+  get smmuInterrupt(): number | undefined {
+    return [...this.smmu.pending].find((intid) => this.devices.isMonitors(intid));
   }
 
   isTimerDue(core: Core): boolean {
@@ -121,16 +130,24 @@ export class Machine {
   // --- what the imports do ------------------------------------------------------------------------------------
 
   beforeImport(name: string): void {
+    this.smmu.prefetch();
     if (this.interleave !== undefined && this.#locks.size === 0) this.interleave(name);
   }
 
   readPhysical(pa: number, length: 1 | 4 | 8): bigint {
+    if (isSmmu(pa)) return this.smmu.read(pa - SMMU_PA, length);
     if (this.devices.isDevice(pa)) return BigInt(this.devices.read(pa) >>> 0);
     this.#checkRange(pa, length, "read");
     return this.memory.read(pa, length);
   }
 
   writePhysical(pa: number, length: 1 | 4 | 8, value: bigint): void {
+    if (isSmmu(pa)) {
+      if (this.#hasUnordered && this.smmu.publishes(pa - SMMU_PA, value))
+        throw new MachineCheck("the SMMU is told before memory is written");
+      this.smmu.write(pa - SMMU_PA, length, value);
+      return;
+    }
     if (this.devices.isDevice(pa)) {
       this.devices.write(pa, Number(value));
       return;
@@ -158,6 +175,7 @@ export class Machine {
     const { poolPa, poolSize } = this.bootPackage;
     if (pa < poolPa || pa + length > poolPa + poolSize) this.writesOutsidePool.add(pa);
     this.memory.noteCachedWrite(pa, length);
+    this.#hasUnordered = true;
   }
 
   #checkRange(pa: number, length: number, act: "read" | "write"): void {
@@ -168,6 +186,7 @@ export class Machine {
 
   note(act: string): void {
     this.notes.push(act);
+    if (act === "dsbSy") this.#hasUnordered = false;
   }
 
   /** TLBI VMALLS12E1IS: the current VMID, on all cores. */
@@ -217,3 +236,5 @@ export class Machine {
     return this.bootPackage.poolPa + this.bootPackage.poolTeeOffset;
   }
 }
+
+const isSmmu = (pa: number): boolean => pa >= SMMU_PA && pa < SMMU_PA + SMMU_SIZE;

@@ -1,5 +1,5 @@
-// The GIC before the hypervisor sees it: everything in non-secure group 1, but for the secure physical timer and one SGI, which are
-// the monitor's own and arrive at EL3 as FIQ (group 0). Arm IHI 0069.
+// The GIC before the hypervisor sees it: everything in non-secure group 1, but for the secure physical timer, one SGI and the SMMU's
+// interrupts, which are the monitor's own and arrive at EL3 as FIQ (group 0). Arm IHI 0069.
 
 import { GICD_PA, GICR_FRAME_SIZE, GICR_PA } from "../../../abi/memory-map";
 import {
@@ -8,7 +8,11 @@ import {
   GICD_CTLR_ARE_S,
   GICD_CTLR_GRP0,
   GICD_CTLR_GRP1NS,
+  GICD_ICFGR,
   GICD_IGROUPR,
+  GICD_IPRIORITYR,
+  GICD_IROUTER,
+  GICD_ISENABLER,
   GICD_TYPER,
   GICD_TYPER_ITLINES_MASK,
   GICR_ICENABLER0,
@@ -30,6 +34,7 @@ import {
   ICC_SRE_EL3_ENABLE,
   ICC_SRE_EL3_SRE,
 } from "../arm/registers.gen";
+import { INTID_SMMU_EVENTQ, INTID_SMMU_GERROR } from "../arm/smmu.gen";
 import {
   isb,
   readPhysical32,
@@ -41,6 +46,7 @@ import {
   writeICC_SRE_EL3,
   writePhysical8,
   writePhysical32,
+  writePhysical64,
 } from "../hw";
 
 const DISTRIBUTOR_PA: u64 = <u64>GICD_PA;
@@ -50,6 +56,8 @@ const PRIORITY_MASK_OPEN: u64 = 0xff;
 const SYSTEM_REGISTERS_ON: u64 = ICC_SRE_EL3_SRE | ICC_SRE_EL3_DFB | ICC_SRE_EL3_DIB | ICC_SRE_EL3_ENABLE;
 /** The monitor's own, in group 0: its timer, and the SGI by which one core holds the others. */
 const OWN_BITS: u32 = (1 << INTID_SECURE_TIMER) | (1 << INTID_HOLD);
+/** In the two bits that GICD_ICFGR has for an INTID. */
+const EDGE: u32 = 2;
 const WAKE_POLLS_MAX: u32 = 1000000;
 
 export function initialiseDistributor(): void {
@@ -62,6 +70,23 @@ export function initialiseDistributor(): void {
     DISTRIBUTOR_PA + <u64>GICD_CTLR,
     GICD_CTLR_ARE_S | GICD_CTLR_ARE_NS | GICD_CTLR_GRP0 | GICD_CTLR_GRP1NS,
   );
+}
+
+/** Two interrupts of the SMMU are the monitor's as well: edges, to the boot core. Before anything of the normal world runs. */
+export function takeSmmuInterrupts(): void {
+  takeInterrupt(INTID_SMMU_EVENTQ);
+  takeInterrupt(INTID_SMMU_GERROR);
+}
+
+function takeInterrupt(intid: u32): void {
+  const bit: u32 = 1 << (intid % 32);
+  const groupPa = DISTRIBUTOR_PA + <u64>GICD_IGROUPR + <u64>(intid / 32) * 4;
+  writePhysical32(groupPa, readPhysical32(groupPa) & ~bit);
+  const configurationPa = DISTRIBUTOR_PA + <u64>GICD_ICFGR + <u64>(intid / 16) * 4;
+  writePhysical32(configurationPa, readPhysical32(configurationPa) | (EDGE << ((intid % 16) * 2)));
+  writePhysical8(DISTRIBUTOR_PA + <u64>GICD_IPRIORITYR + <u64>intid, PRIORITY_HIGHEST);
+  writePhysical64(DISTRIBUTOR_PA + <u64>GICD_IROUTER + <u64>intid * 8, 0);
+  writePhysical32(DISTRIBUTOR_PA + <u64>GICD_ISENABLER + <u64>(intid / 32) * 4, bit);
 }
 
 /** Every core's own part: its redistributor and CPU interface. */

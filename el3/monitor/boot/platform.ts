@@ -13,6 +13,7 @@ import { PAGE_RECORD_SIZE } from "../../../abi/pages";
 import { EVENT_MONITOR_BOOTED } from "../../../abi/status";
 import { LEVEL_SHIFT_2, PAGE_SHIFT, PAGE_SIZE } from "../arm/page-tables.gen";
 import { checkBootPackage, readBoot32, readBoot64 } from "../boot-package";
+import { initialiseDma } from "../dma/initialise";
 import { writeTrappingVectors } from "../exceptions/trapping-vectors";
 import { fatal, zeroPhysical } from "../hw";
 import { initialisePages } from "../memory/pages";
@@ -20,7 +21,7 @@ import { CORE_MAX, GUEST_MAX, guestAt, machine } from "../storage";
 import { FATAL_BOOT_PACKAGE, FATAL_CORES } from "../trace/epitaph";
 import { recordEvent } from "../trace/events";
 import { initialiseStatus } from "../trace/status";
-import { initialiseDistributor } from "./gic";
+import { initialiseDistributor, takeSmmuInterrupts } from "./gic";
 
 /** 20 ms at 62.5 MHz. */
 const PREEMPTION_TICKS: u32 = 1250000;
@@ -47,16 +48,19 @@ export function initialiseMachine(): void {
   writeTrappingVectors();
   initialiseStatus();
   initialiseDistributor();
+  initialiseDma();
+  takeSmmuInterrupts();
   recordEvent(EVENT_MONITOR_BOOTED, 0, it.poolPa, it.poolSize);
 }
 
-/** The page records, the direct map's tables, TEE RAM. The host has made room for them (host/machine/ram-layout.ts). */
+/** The page records, the tables of single pages of the direct map and of the DMA table, TEE RAM. The host has made room for them (host/machine/ram-layout.ts). */
 function layOutPool(): void {
   const it = machine();
   const teeOffset = readBoot64(BOOT_POOL_TEE_OFFSET);
   it.pagesPa = it.poolPa + <u64>POOL_PAGES_OFFSET;
   it.directMapTablesPa = it.pagesPa + (it.ramSize >> PAGE_SHIFT) * <u64>PAGE_RECORD_SIZE;
-  const endPa = it.directMapTablesPa + (it.ramSize >> LEVEL_SHIFT_2) * PAGE_SIZE + UPPER_TABLES_SIZE;
+  it.dmaTablesPa = it.directMapTablesPa + (it.ramSize >> LEVEL_SHIFT_2) * PAGE_SIZE + UPPER_TABLES_SIZE;
+  const endPa = it.dmaTablesPa + (it.ramSize >> LEVEL_SHIFT_2) * PAGE_SIZE;
   it.teePoolPa = it.poolPa + teeOffset;
   if (endPa > it.teePoolPa || teeOffset > it.poolSize)
     fatal(FATAL_BOOT_PACKAGE, teeOffset, endPa - it.poolPa);

@@ -1,8 +1,10 @@
-// The monitor's own interrupt: the secure physical timer. Either a TEE has not left in time after a foreign interrupt, or the emulated timer of
-// a TEE core is due.
+// The monitor's own interrupts. The secure physical timer: either a TEE has not left in time after a foreign interrupt, or the emulated timer of
+// a TEE core is due. The SMMU's: a device's access was blocked; who runs does not matter, and goes on.
 
 import { INTID_HOLD, INTID_SECURE_TIMER } from "../arm/gic.gen";
+import { INTID_SMMU_EVENTQ, INTID_SMMU_GERROR } from "../arm/smmu.gen";
 import { isEl2 } from "../arm/values";
+import { recordBlockedDma } from "../dma/blocked";
 import { GUEST_STATE_READY, Guest } from "../guests/guest";
 import { fatal, isb, readICC_IAR0_EL1, writeICC_EOIR0_EL1 } from "../hw";
 import { holdCore } from "../hypervisor/lockdown";
@@ -25,6 +27,11 @@ export function handleFiq(core: CoreArea): void {
   if (intid === <u64>INTID_HOLD) {
     writeICC_EOIR0_EL1(intid);
     holdCore(core);
+    return;
+  }
+  if (intid === <u64>INTID_SMMU_EVENTQ || intid === <u64>INTID_SMMU_GERROR) {
+    writeICC_EOIR0_EL1(intid); // first: an event that comes while we look interrupts again
+    recordBlockedDma();
     return;
   }
   if (intid !== <u64>INTID_SECURE_TIMER) fatal(FATAL_INTERRUPT, intid, 0);

@@ -4,9 +4,9 @@
 // order of the pages; the hypervisor reads through it and can never write it, since the pool is not mapped.
 
 import { PAGE_SHIFT, STAGE1_AP_READ_ONLY, STAGE1_VALID } from "../arm/page-tables.gen";
+import { protectFromDma, releaseToDma } from "../dma/protect";
 import { dsbSy, readPhysical64, tlbiVae2is, writePhysical64 } from "../hw";
 import { machine } from "../storage";
-import { releaseToDma, removeFromDma } from "./dma";
 
 const ENTRY_SHIFT: u64 = 3;
 
@@ -32,7 +32,7 @@ export function makeReadOnly(pa: u64): void {
   if ((entry & STAGE1_VALID) !== 0) writePhysical64(entryPa, entry | STAGE1_AP_READ_ONLY);
   dsbSy();
   tlbiVae2is(directMapVa(pa) >> PAGE_SHIFT);
-  removeFromDma(pa);
+  protectFromDma(pa);
   dsbSy();
 }
 

@@ -12,4 +12,6 @@ export const FATAL_STAGE1: u32 = 11; // EL2's tables cannot be locked down: PA o
 export const FATAL_STAGE1_CONTROL: u32 = 12; // EL2's translation is off, or of another format: SCTLR_EL2, TCR_EL2
 export const FATAL_DIRECT_MAP: u32 = 13; // no direct map of the hypervisor's RAM: where, what
 export const FATAL_FORBIDDEN_INSTRUCTION: u32 = 14; // an executable page of EL2 can change translation: PA, the instruction
+export const FATAL_SMMU: u32 = 20; // the SMMU lacks what the DMA table needs: SMMU_IDR1 and SMMU_IDR0, SMMU_IDR5
+export const FATAL_SMMU_SILENT: u32 = 21; // the SMMU does not do what it was told: register, what stands there
 export const FATAL_INTERRUPT: u32 = 9; // a group 0 interrupt that nobody set up: INTID

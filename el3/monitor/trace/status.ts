@@ -14,6 +14,7 @@ import {
   GUEST_TEE_CORES,
   GUEST_TIMER_INTERRUPTS,
   GUEST_VMID,
+  STATUS_DMA_BLOCKED,
   STATUS_EVENT_COUNT,
   STATUS_EVENT_SLOTS,
   STATUS_GUEST_BASE,
@@ -77,6 +78,10 @@ export function publishProtection(): void {
 /** Word `index`, below 4, of the executable pages' measurement. */
 export function publishMeasurement(index: u32, value: u64): void {
   writePhysical64(statusPa() + <u64>STATUS_MEASUREMENT + <u64>index * 8, bswap<u64>(value));
+}
+
+export function publishBlockedDma(count: u64): void {
+  writePhysical64(statusPa() + <u64>STATUS_DMA_BLOCKED, count);
 }
 
 /** Where the row of a slot lies; a guest keeps it in `statusRowPa`. */
