@@ -1,6 +1,7 @@
 // The monitor's own interrupt: the secure physical timer. Either a TEE has not left in time after a foreign interrupt, or the emulated timer of
 // a TEE core is due.
 
+import { TIMER_CNTV } from "../../../abi/boot-package";
 import { INTID_SECURE_TIMER } from "../arm/gic.gen";
 import { isEl2 } from "../arm/values";
 import { GUEST_STATE_READY, Guest } from "../guests/guest";
@@ -9,10 +10,12 @@ import { FATAL_INTERRUPT } from "../trace/epitaph";
 import { currentVcpu, teeCoreForVcpu } from "../worlds/call";
 import { claimTeeCore, releaseTeeCore } from "../worlds/claim";
 import { CoreArea } from "../worlds/core-area";
+import { beginForeignInterrupt } from "../worlds/foreign-interrupt";
 import { enterInterrupt } from "../worlds/native-interrupt";
 import { preemptTee, resumeTee } from "../worlds/preempt";
 import { TEE_CORE_IDLE, TEE_CORE_INTERRUPTED, TeeCore } from "../worlds/tee-core";
 import { deliverTimer, isTimerDue, rearmTimer, retryTimer, stopTimer } from "../worlds/timer";
+import { isNormalTimerDue } from "../worlds/virtual-timer";
 import { frameOf } from "../worlds/world-context";
 
 /** 1020…1023 name no interrupt (Arm IHI 0069, 2.2.1). */
@@ -38,6 +41,10 @@ function timerWhileTeeRuns(core: CoreArea, guest: Guest, teeCore: TeeCore): void
   }
   if (core.foreignPending !== 0) {
     preemptTee(core, guest, teeCore);
+    return;
+  }
+  if (guest.timer === TIMER_CNTV) {
+    if (isNormalTimerDue(core)) beginForeignInterrupt(core, guest, teeCore);
     return;
   }
   if (isTimerDue(teeCore)) deliverTimer(core, guest, teeCore);
