@@ -11,6 +11,7 @@ export interface UpConfig {
   readonly machine?: string;
   readonly tee?: string;
   readonly teeImage?: string;
+  readonly profile?: string;
   readonly cores?: number;
   readonly ram?: number;
   readonly pool?: number;
@@ -35,7 +36,7 @@ const DEFAULT_MEMORY = 320;
 const GUESTS_MAX = 8;
 const MIB = 2 ** 20;
 
-const WORDS = ["machine", "tee", "teeImage", "cores", "ram", "pool", "files", "guests"];
+const WORDS = ["machine", "tee", "teeImage", "profile", "cores", "ram", "pool", "files", "guests"];
 const WORDS_OF_GUEST = ["name", "vcpus", "memory"];
 
 /** Options as citty gives them: text, or absent. */
@@ -47,6 +48,7 @@ export type UpOptions = {
     | "memory"
     | "tee"
     | "tee-image"
+    | "profile"
     | "files"
     | "cores"
     | "ram"
@@ -62,6 +64,7 @@ export function resolveUp(options: UpOptions, config: UpConfig): UpRequest {
   }
   const guestFiles = options.files ?? config.files;
   const teeImage = options["tee-image"] ?? config.teeImage;
+  const teeProfile = options.profile ?? config.profile;
   return {
     machine: {
       name: options.machine ?? config.machine ?? "default",
@@ -71,6 +74,7 @@ export function resolveUp(options: UpOptions, config: UpConfig): UpRequest {
       guestTeeCount: number("pool", 4, 1, GUESTS_MAX),
       ...(guestFiles === undefined ? {} : { guestFiles }),
       ...(teeImage === undefined ? {} : { teeImage }),
+      ...(teeProfile === undefined ? {} : { teeProfile }),
     },
     guests: resolveGuests(options, config.guests),
   };
@@ -99,7 +103,7 @@ export async function readConfig(path: string): Promise<UpConfig> {
   }
 }
 
-const TEXT_WORDS: readonly string[] = ["machine", "tee", "teeImage", "tee-image", "files", "name"];
+const TEXT_WORDS: readonly string[] = ["machine", "tee", "teeImage", "profile", "files", "name"];
 
 function checkConfig(config: unknown): UpConfig {
   checkWords(config, WORDS, "the file");

@@ -72,9 +72,15 @@ suite("what must never happen stops the machine", () => {
 
   test("a profile of every kind that there is", async () => {
     await boot((machine) => {
-      const words = { TEE_ENTRY_KIND: 1, TEE_TIMER: 1, TEE_FOREIGN_INTERRUPT: 1, TEE_FOREIGN_INTID: 159 };
-      for (const [at, word] of Object.entries({ ...words, TEE_WFI: 1, TEE_CORE_COUNT: 1 }))
-        machine.memory.write(ROW_PA + abi[at as keyof typeof abi], 4, BigInt(word));
+      const words: [number, number][] = [
+        [abi.TEE_ENTRY_KIND, 1],
+        [abi.TEE_TIMER, 1],
+        [abi.TEE_FOREIGN_INTERRUPT, 1],
+        [abi.TEE_FOREIGN_INTID, 159],
+        [abi.TEE_WFI, 1],
+        [abi.TEE_CORE_COUNT, 1],
+      ];
+      for (const [at, word] of words) machine.memory.write(ROW_PA + at, 4, BigInt(word));
     });
   });
 
