@@ -34,7 +34,7 @@ export const TEE_ENTRY_KIND: u32 = 0x30; // u32, ENTRY_KIND_*
 export const TEE_CORE_COUNT: u32 = 0x34; // u32, 1 = one context that moves between vCPUs
 export const TEE_TIMER: u32 = 0x38; // u32, TIMER_*
 export const TEE_FOREIGN_INTERRUPT: u32 = 0x3c; // u32, FOREIGN_*
-export const TEE_FOREIGN_INTID: u32 = 0x40; // u32, for FOREIGN_VIRQ
+export const TEE_FOREIGN_INTID: u32 = 0x40; // u32, for FOREIGN_VIRQ: an SPI of the TEE's distributor
 export const TEE_ADAPTED_SITES: u32 = 0x44; // u32, secure-timer instructions the image must hold, exactly
 export const TEE_WFI: u32 = 0x48; // u32, WFI_*
 export const TEE_DEVICE_TREE_MEMORY: u32 = 0x4c; // u32, offset in the template of 2 big-endian (base, size) u64 pairs
@@ -43,8 +43,9 @@ export const TEE_DEVICE_TREE_SIZE: u32 = 0x54; // u32, bytes of the device tree 
 export const TEE_DEVICE_TREE_OFFSET: u32 = 0x58; // u64, template: the monitor fills in the N world's memory; IPA in x2
 
 export const ENTRY_KIND_VECTOR: u32 = 0; // calls enter at a vector table (OP-TEE)
-export const ENTRY_KIND_RESUME: u32 = 1; // calls enter by returning from the TEE's last SMC (seL4)
+export const ENTRY_KIND_RESUME: u32 = 1; // calls enter by returning from the TEE's last SMC (seL4); needs a TEE of one core
 export const TIMER_CNTPS: u32 = 0; // the secure physical timer, emulated
+export const TIMER_CNTV: u32 = 1; // the EL1 virtual timer, the TEE's own while it runs; needs a TEE of one core
 export const FOREIGN_VFIQ: u32 = 0;
 export const FOREIGN_VIRQ: u32 = 1;
 export const FOREIGN_NONE: u32 = 2; // transparent preemption only

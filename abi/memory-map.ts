@@ -44,6 +44,7 @@ export const TEE_RAM_SIZE: u32 = 0x01000000;
 export const TEE_GICD_IPA: u32 = 0x08000000;
 export const TEE_GICR_IPA: u32 = 0x080a0000;
 export const TEE_UART_IPA: u32 = 0x09040000;
+export const TEE_INTERRUPT_COUNT: u32 = 160; // INTIDs of its distributor; SPIs from 32 on
 export const TEE_DEVICE_TREE_IPA: u32 = 0x0e000000; // below the images that expect TZDRAM at 0x0e100000
 export const NORMAL_RAM_IPA: u32 = 0x40000000; // where Xen puts a guest's first memory bank
 export const NORMAL_RAM_HIGH_IPA_GIB: u32 = 8; // and its second one, in GiB

@@ -17,6 +17,8 @@ export interface TeeProfile {
   readonly wfi: number;
   /** Bits cleared in the answer to OPTEE_SMC_EXCHANGE_CAPABILITIES. */
   readonly hiddenCapabilities: number;
+  /** Whether it finds a device tree in x2. */
+  readonly hasDeviceTree: boolean;
 }
 
 // OPTEE_SMC_SEC_CAP_ASYNC_NOTIF: its interrupt 219 is not an interrupt that a Xen guest has.
@@ -35,6 +37,7 @@ const debianOptee = {
   adaptedSites: 3,
   wfi: WFI_FAULTS,
   hiddenCapabilities: ASYNC_NOTIFICATIONS | RESERVED_SHARED_MEMORY,
+  hasDeviceTree: true,
 } as const;
 
 export const TEE_PROFILES = {

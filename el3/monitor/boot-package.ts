@@ -5,20 +5,40 @@ import {
   BOOT_MAGIC_HIGH,
   BOOT_MAGIC_LOW,
   BOOT_TEE_COUNT,
+  ENTRY_KIND_RESUME,
+  FOREIGN_NONE,
+  FOREIGN_VIRQ,
   TEE_CORE_COUNT,
+  TEE_DEVICE_TREE_MEMORY,
   TEE_DEVICE_TREE_SIZE,
+  TEE_ENTRY_KIND,
+  TEE_FOREIGN_INTERRUPT,
+  TEE_FOREIGN_INTID,
   TEE_IMAGE_SIZE,
   TEE_LOAD_IPA,
   TEE_MAX,
   TEE_ROW_BASE,
   TEE_ROW_SIZE,
+  TEE_TIMER,
+  TEE_WFI,
+  TIMER_CNTV,
+  WFI_LEAVES,
 } from "../../abi/boot-package";
-import { BOOT_PACKAGE_PA, TEE_DEVICE_TREE_IPA, TEE_RAM_IPA, TEE_RAM_SIZE } from "../../abi/memory-map";
+import {
+  BOOT_PACKAGE_PA,
+  TEE_DEVICE_TREE_IPA,
+  TEE_INTERRUPT_COUNT,
+  TEE_RAM_IPA,
+  TEE_RAM_SIZE,
+} from "../../abi/memory-map";
+import { INTID_SPI_FIRST } from "./arm/gic.gen";
 import { fatal, readPhysical32, readPhysical64 } from "./hw";
 import { TEE_CORE_MAX } from "./storage";
 import { FATAL_BOOT_PACKAGE } from "./trace/epitaph";
 
 const PACKAGE_PA: u64 = <u64>BOOT_PACKAGE_PA;
+/** What the monitor fills in of a device tree: two pairs of 64 bits (guests/device-tree.ts). */
+const MEMORY_PAIRS_SIZE: u64 = 32;
 
 /** Stops the machine if what lies in flash is not a boot package. */
 export function checkBootPackage(): void {
@@ -31,18 +51,45 @@ export function checkBootPackage(): void {
     checkTee(PACKAGE_PA + <u64>(TEE_ROW_BASE + index * TEE_ROW_SIZE));
 }
 
-/** What a profile puts into a TEE's RAM must lie inside it: behind it is the next guest's. */
+/** A profile is believed where it chooses, not where it could reach beyond its TEE: behind its RAM is the next guest's. */
 function checkTee(rowPa: u64): void {
+  if (!fitsItsRam(rowPa) || !isKnown(rowPa) || !hasItsCores(rowPa)) fatal(FATAL_BOOT_PACKAGE, rowPa, 0);
+}
+
+function fitsItsRam(rowPa: u64): bool {
   const loadIpa = readPhysical64(rowPa + <u64>TEE_LOAD_IPA);
   const imageSize = readPhysical64(rowPa + <u64>TEE_IMAGE_SIZE);
   const treeSize = <u64>readPhysical32(rowPa + <u64>TEE_DEVICE_TREE_SIZE);
-  const isInside =
+  const treeMemory = <u64>readPhysical32(rowPa + <u64>TEE_DEVICE_TREE_MEMORY);
+  return (
     imageSize <= <u64>TEE_RAM_SIZE &&
     loadIpa >= <u64>TEE_RAM_IPA &&
     loadIpa - <u64>TEE_RAM_IPA <= <u64>TEE_RAM_SIZE - imageSize &&
     treeSize <= loadIpa - <u64>TEE_DEVICE_TREE_IPA &&
-    <u64>readPhysical32(rowPa + <u64>TEE_CORE_COUNT) <= <u64>TEE_CORE_MAX;
-  if (!isInside) fatal(FATAL_BOOT_PACKAGE, rowPa, imageSize);
+    (treeSize === 0 || treeMemory + MEMORY_PAIRS_SIZE <= treeSize)
+  );
+}
+
+/** Every word of the row has a meaning. */
+function isKnown(rowPa: u64): bool {
+  const foreign = readPhysical32(rowPa + <u64>TEE_FOREIGN_INTERRUPT);
+  const foreignIntid = readPhysical32(rowPa + <u64>TEE_FOREIGN_INTID);
+  return (
+    readPhysical32(rowPa + <u64>TEE_ENTRY_KIND) <= ENTRY_KIND_RESUME &&
+    readPhysical32(rowPa + <u64>TEE_TIMER) <= TIMER_CNTV &&
+    readPhysical32(rowPa + <u64>TEE_WFI) <= WFI_LEAVES &&
+    foreign <= FOREIGN_NONE &&
+    (foreign !== FOREIGN_VIRQ || (foreignIntid >= INTID_SPI_FIRST && foreignIntid < TEE_INTERRUPT_COUNT))
+  );
+}
+
+/** A TEE that is entered behind its own SMC, or whose clock stands still, is one context. */
+function hasItsCores(rowPa: u64): bool {
+  const coreCount = readPhysical32(rowPa + <u64>TEE_CORE_COUNT);
+  const isOneContext =
+    readPhysical32(rowPa + <u64>TEE_ENTRY_KIND) === ENTRY_KIND_RESUME ||
+    readPhysical32(rowPa + <u64>TEE_TIMER) === TIMER_CNTV;
+  return coreCount >= 1 && coreCount <= (isOneContext ? 1 : TEE_CORE_MAX);
 }
 
 export function readBoot32(offset: u32): u32 {

@@ -12,6 +12,7 @@ export interface UpConfig {
   readonly machine?: string;
   readonly tee?: string;
   readonly teeImage?: string;
+  readonly profile?: string;
   readonly cores?: number;
   readonly ram?: number;
   readonly pool?: number;
@@ -39,7 +40,7 @@ const DEFAULT_MEMORY = 320;
 const GUESTS_MAX = 8;
 const MIB = 2 ** 20;
 
-const WORDS = ["machine", "tee", "teeImage", "cores", "ram", "pool", "files", "guests"];
+const WORDS = ["machine", "tee", "teeImage", "profile", "cores", "ram", "pool", "files", "guests"];
 const WORDS_OF_GUEST = ["name", "vcpus", "memory", "disk", "network"];
 
 /** Options as citty gives them: text, or absent. */
@@ -51,6 +52,7 @@ export type UpOptions = {
     | "memory"
     | "tee"
     | "tee-image"
+    | "profile"
     | "files"
     | "cores"
     | "ram"
@@ -67,6 +69,7 @@ export function resolveUp(options: UpOptions, config: UpConfig): UpRequest {
   }
   const guestFiles = options.files ?? config.files;
   const teeImage = options["tee-image"] ?? config.teeImage;
+  const teeProfile = options.profile ?? config.profile;
   return {
     machine: {
       name: options.machine ?? config.machine ?? "default",
@@ -76,6 +79,7 @@ export function resolveUp(options: UpOptions, config: UpConfig): UpRequest {
       guestTeeCount: number("pool", 4, 1, GUESTS_MAX),
       ...(guestFiles === undefined ? {} : { guestFiles }),
       ...(teeImage === undefined ? {} : { teeImage }),
+      ...(teeProfile === undefined ? {} : { teeProfile }),
     },
     guests: resolveGuests(options, config.guests),
   };
@@ -113,7 +117,7 @@ export async function readConfig(path: string): Promise<UpConfig> {
   }
 }
 
-const TEXT_WORDS: readonly string[] = ["machine", "tee", "teeImage", "tee-image", "files", "name"];
+const TEXT_WORDS: readonly string[] = ["machine", "tee", "teeImage", "profile", "files", "name"];
 
 function checkConfig(config: unknown): UpConfig {
   checkWords(config, WORDS, "the file");

@@ -18,7 +18,7 @@ export default command({
       type: "positional",
       required: false,
       description:
-        "JSON file with machine, tee, teeImage, cores, ram, pool, files, guests [{name, vcpus, memory, disk, network}]",
+        "JSON file with machine, tee, teeImage, profile, cores, ram, pool, files, guests [{name, vcpus, memory, disk, network}]",
     },
     machine: { type: "string", alias: "m", description: "its name (default)", valueHint: "NAME" },
     guests: { type: "string", description: "how many guests (2)", valueHint: "N" },
@@ -36,6 +36,11 @@ export default command({
       description: "a TEE image of your own, for --tee's profile",
       valueHint: "FILE",
     },
+    profile: {
+      type: "string",
+      description: "what your TEE kernel needs, as JSON (docs/guest-tee-abi.md)",
+      valueHint: "FILE.json",
+    },
     files: { type: "string", description: "a folder laid over the root of every guest", valueHint: "DIR" },
     cores: { type: "string", description: "cores of the machine (2)", valueHint: "N" },
     ram: { type: "string", description: "RAM of the machine in MiB (2048)", valueHint: "MIB" },
@@ -45,6 +50,7 @@ export default command({
   examples: [
     "vtz up",
     "vtz up --guests 1 --vcpus 1 --tee optee-4.10 --files ./my-tas",
+    "vtz up --tee-image sel4.bin --profile sel4.json",
     "vtz up lab.json --machine lab",
     "vtz up --disk 512 --network",
     `echo '{ "guests": [{ "name": "web", "vcpus": 2, "memory": 320, "disk": 512, "network": true }] }' > lab.json`,
@@ -80,7 +86,7 @@ export default command({
 
 /** What a machine is made of is settled when it starts. */
 function refuseMachineOptions(args: Record<string, unknown>, name: string): void {
-  for (const option of ["tee", "tee-image", "files", "ram", "cores", "pool", "plain-xen"]) {
+  for (const option of ["tee", "tee-image", "profile", "files", "ram", "cores", "pool", "plain-xen"]) {
     if (args[option] === undefined || args[option] === false) continue;
     throw new UserError(
       "machine-runs",

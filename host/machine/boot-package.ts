@@ -126,15 +126,16 @@ function decodeRow(bytes: Uint8Array, view: DataView, index: number): TeeEntry {
   const base = abi.TEE_ROW_BASE + index * abi.TEE_ROW_SIZE;
   const nameBytes = bytes.subarray(base + abi.TEE_NAME, base + abi.TEE_IMAGE_OFFSET);
   const words = Object.fromEntries(ROW_WORDS.map(([at, key]) => [key, view.getUint32(base + at, true)]));
+  const treeSize = view.getUint32(base + abi.TEE_DEVICE_TREE_SIZE, true);
   const profile = {
     name: new TextDecoder().decode(nameBytes).replace(/\0+$/, ""),
     loadIpa: getQuad(view, base + abi.TEE_LOAD_IPA),
     entryIpa: getQuad(view, base + abi.TEE_ENTRY_IPA),
     ...words,
+    hasDeviceTree: treeSize !== 0,
   } as TeeProfile;
   const imageSize = getQuad(view, base + abi.TEE_IMAGE_SIZE);
   const image = cut(bytes, getQuad(view, base + abi.TEE_IMAGE_OFFSET), imageSize);
-  const treeSize = view.getUint32(base + abi.TEE_DEVICE_TREE_SIZE, true);
   if (treeSize === 0) return { profile, image };
   const tree = cut(bytes, getQuad(view, base + abi.TEE_DEVICE_TREE_OFFSET), treeSize);
   const memoryOffset = view.getUint32(base + abi.TEE_DEVICE_TREE_MEMORY, true);

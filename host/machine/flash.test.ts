@@ -24,6 +24,7 @@ const tee = fc.record({
     adaptedSites: word,
     wfi: word,
     hiddenCapabilities: word,
+    hasDeviceTree: fc.constant(true),
   }),
   image: fc.uint8Array({ maxLength: 9000 }),
   deviceTree: fc.record({ bytes: fc.uint8Array({ minLength: 1, maxLength: 5000 }), memoryOffset: word }),

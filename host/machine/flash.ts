@@ -62,8 +62,15 @@ export async function readTee(pagerPath: string, profile: TeeProfile): Promise<T
       `the TEE image ${pagerPath} has ${image.length} bytes, ${profile.name} has room for ${room}`,
       "take an image that was built for the memory map of the profile (docs/guest-tee-abi.md)",
     );
+  if (image.length === 0) throw new UserError("image-damaged", `the TEE image ${pagerPath} is empty`);
+  if (profile.entryIpa >= profile.loadIpa + image.length)
+    throw new UserError(
+      "image-damaged",
+      `the TEE image ${pagerPath} ends before its entry at 0x${profile.entryIpa.toString(16)}`,
+      "is it the image that the profile describes? (docs/guest-tee-abi.md)",
+    );
   if (headerBytes !== undefined) checkTeeHeader(headerBytes, image.length, profile);
-  return { profile, image, deviceTree: teeDeviceTree() };
+  return profile.hasDeviceTree ? { profile, image, deviceTree: teeDeviceTree() } : { profile, image };
 }
 
 export async function writeFlash(path: string, options: FlashOptions): Promise<void> {

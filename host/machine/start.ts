@@ -2,7 +2,7 @@
 
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { TEE_PROFILES, type TeeName } from "../../el1/tees/profiles.ts";
+import { TEE_PROFILES, type TeeName, type TeeProfile } from "../../el1/tees/profiles.ts";
 import { AgentClient } from "../agent/agent-client.ts";
 import { explainFileError, UserError } from "../errors.ts";
 import { DOM0_AGENT_PORT } from "../images/ports.ts";
@@ -19,6 +19,7 @@ import { readTee } from "./flash.ts";
 import { layOutRam, type RamLayout } from "./ram-layout.ts";
 import { SocketFolder } from "./sockets.ts";
 import { type MachineState, machineFolder, writeAtomically } from "./state.ts";
+import { readTeeProfile } from "./tee-profile.ts";
 
 export interface MachineOptions {
   readonly name: string;
@@ -32,8 +33,10 @@ export interface MachineOptions {
   readonly guestTeeCount?: number;
   /** A folder laid over the root of every guest. */
   readonly guestFiles?: string;
-  /** A TEE image of one's own, for the profile that `tee` names. */
+  /** A TEE image of one's own, for the profile that `tee` names or `teeProfile` describes. */
   readonly teeImage?: string;
+  /** A file that describes a TEE kernel (tee-profile.ts); the guests' packages stay those of `tee`. */
+  readonly teeProfile?: string;
   /** False: plain Xen without firmware and TEEs, for work on images and the host side. */
   readonly hasMonitor?: boolean;
   /** True: QEMU waits at reset for gdb; nobody waits for dom0. */
@@ -60,6 +63,7 @@ export const DEFAULTS = {
 export async function bootMachine(options: MachineOptions): Promise<MachineState> {
   const { name, tee, onProgress = () => undefined, hasMonitor = true } = options;
   const settings = { ...DEFAULTS, ...withoutUndefined(options) };
+  const profile = options.teeProfile === undefined ? undefined : await readTeeProfile(options.teeProfile);
   const ram = layOutRam(settings.ramSize, settings.guestTeeCount);
   const images = await prepareImages({
     tee,
@@ -79,7 +83,7 @@ export async function bootMachine(options: MachineOptions): Promise<MachineState
       hasEdu: options.hasEdu === true,
     },
     ...(hasMonitor
-      ? { flash: await flashOptions(options.teeImage, images, ram, settings.coreCount, onProgress) }
+      ? { flash: await flashOptions(options.teeImage, profile, images, ram, settings.coreCount, onProgress) }
       : {}),
   };
   const folder = machineFolder(name);
@@ -97,7 +101,7 @@ export async function bootMachine(options: MachineOptions): Promise<MachineState
   return {
     version: 1,
     name,
-    tee,
+    tee: profile?.name ?? tee,
     hasMonitor,
     coreCount: settings.coreCount,
     ram,
@@ -111,6 +115,7 @@ export async function bootMachine(options: MachineOptions): Promise<MachineState
 
 async function flashOptions(
   teeImage: string | undefined,
+  profile: TeeProfile | undefined,
   images: ImageSet,
   ram: RamLayout,
   coreCount: number,
@@ -118,7 +123,7 @@ async function flashOptions(
 ): Promise<NonNullable<BootFiles["flash"]>> {
   onProgress("building the monitor");
   const { bin } = await buildFirmware();
-  const tee = await readTee(teeImage ?? images.teeImage, TEE_PROFILES[images.tee]);
+  const tee = await readTee(teeImage ?? images.teeImage, profile ?? TEE_PROFILES[images.tee]);
   return { monitor: await readFile(bin), tees: [tee], ram, coreCount };
 }
 

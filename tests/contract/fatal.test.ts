@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
+import * as abi from "../../abi/boot-package.ts";
 import { assertFatal, isFatal } from "../drivers/asserts.ts";
 import { esrOf } from "../drivers/exceptions.ts";
 import { Hypervisor } from "../drivers/hypervisor.ts";
@@ -38,6 +39,49 @@ suite("what must never happen stops the machine", () => {
       boot((machine) => machine.memory.write(sizePa, 8, 0xf0_0001n)), // loaded 1 MiB into 16 MiB
       (error) => isFatal(error, "FATAL_BOOT_PACKAGE"),
     );
+  });
+
+  const ROW_PA = 0x100100; // the first row
+  const badRows: [string, Record<number, number>][] = [
+    ["an entry kind that there is not", { [abi.TEE_ENTRY_KIND]: 2 }],
+    ["a timer that there is not", { [abi.TEE_TIMER]: 2 }],
+    ["a kind of foreign interrupt that there is not", { [abi.TEE_FOREIGN_INTERRUPT]: 3 }],
+    ["a foreign interrupt that is no SPI", { [abi.TEE_FOREIGN_INTERRUPT]: 1, [abi.TEE_FOREIGN_INTID]: 27 }],
+    [
+      "a foreign interrupt beyond the distributor",
+      { [abi.TEE_FOREIGN_INTERRUPT]: 1, [abi.TEE_FOREIGN_INTID]: 160 },
+    ],
+    ["a meaning of WFI that there is not", { [abi.TEE_WFI]: 2 }],
+    ["no core", { [abi.TEE_CORE_COUNT]: 0 }],
+    ["five cores", { [abi.TEE_CORE_COUNT]: 5 }],
+    ["several cores that are entered behind their SMC", { [abi.TEE_ENTRY_KIND]: 1, [abi.TEE_CORE_COUNT]: 2 }],
+    ["several cores whose clock stands still", { [abi.TEE_TIMER]: 1, [abi.TEE_CORE_COUNT]: 2 }],
+    ["memory beyond the end of its device tree", { [abi.TEE_DEVICE_TREE_MEMORY]: 0x10000 }],
+  ];
+  for (const [name, words] of badRows) {
+    test(`a profile with ${name}`, async () => {
+      await assert.rejects(
+        boot((machine) => {
+          for (const [at, word] of Object.entries(words))
+            machine.memory.write(ROW_PA + Number(at), 4, BigInt(word));
+        }),
+        (error) => isFatal(error, "FATAL_BOOT_PACKAGE"),
+      );
+    });
+  }
+
+  test("a profile of every kind that there is", async () => {
+    await boot((machine) => {
+      const words: [number, number][] = [
+        [abi.TEE_ENTRY_KIND, 1],
+        [abi.TEE_TIMER, 1],
+        [abi.TEE_FOREIGN_INTERRUPT, 1],
+        [abi.TEE_FOREIGN_INTID, 159],
+        [abi.TEE_WFI, 1],
+        [abi.TEE_CORE_COUNT, 1],
+      ];
+      for (const [at, word] of words) machine.memory.write(ROW_PA + at, 4, BigInt(word));
+    });
   });
 
   test("more cores than the monitor has room for, or none", async () => {

@@ -7,6 +7,9 @@ import type { Machine } from "../machine/machine.ts";
 import { word } from "../machine/source-words.ts";
 import { rootOf, walk } from "../machine/translation.ts";
 
+/** What Xen's interrupts have in the secure view. */
+export const GROUP1_PRIORITY = 0xd0n;
+
 export type ExceptionKind = "synchronous" | "irq" | "fiq" | "serror";
 const KIND_OFFSETS: Record<ExceptionKind, bigint> = {
   synchronous: 0n,
@@ -101,6 +104,27 @@ export function deliverSmmuInterrupt(machine: Machine): boolean {
   if (machine.smmuInterrupt === undefined) return false;
   machine.fiq(machine.cores[0]!);
   return true;
+}
+
+/** Time passes; then whatever virtual timer is due interrupts the core, unless its interrupt is active or masked. */
+export function advanceVirtual(machine: Machine, ticks: bigint): void {
+  advance(machine, ticks);
+  deliverVirtualTimer(machine);
+}
+
+export function deliverVirtualTimer(machine: Machine): void {
+  for (const core of machine.cores) {
+    if (core.isParked || core.exceptionLevel === 2 || !isVirtualTimerUp(machine, core)) continue;
+    if (core.get("ICC_PMR_EL1") > GROUP1_PRIORITY) exitToEl2(machine, core, "irq");
+  }
+}
+
+/** What the GIC sees of a core's CNTV: on, not masked, due, and its interrupt not active already. */
+export function isVirtualTimerUp(machine: Machine, core: Core): boolean {
+  const isOn = (core.get("CNTV_CTL_EL0") & 3n) === 1n;
+  const count = BigInt.asUintN(64, machine.ticks - core.get("CNTVOFF_EL2"));
+  const isActive = machine.devices.isActive(core.index, Number(word("INTID_VIRTUAL_TIMER")));
+  return isOn && count >= core.get("CNTV_CVAL_EL0") && !isActive;
 }
 
 /** An FP instruction of whoever runs below EL3: traps to EL3 first where that is on. */

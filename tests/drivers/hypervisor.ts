@@ -8,7 +8,7 @@ import type { Core } from "../machine/core.ts";
 import { MachineCheck } from "../machine/errors.ts";
 import type { Machine } from "../machine/machine.ts";
 import { word } from "../machine/source-words.ts";
-import { exitToEl2, smc } from "./exceptions.ts";
+import { exitToEl2, GROUP1_PRIORITY, smc } from "./exceptions.ts";
 import { Stage2Tables } from "./stage2-tables.ts";
 import { Vcpu, VirtualMachine } from "./virtual-machine.ts";
 
@@ -30,8 +30,6 @@ export const XEN_HCR = word("HCR_EL2_VM") | word("HCR_EL2_RW") | word("HCR_EL2_T
 const XEN_DATA = 0x1e110_0000_0000n;
 const MEMORY_PA = 0x58000000;
 const MIB = 1 << 20;
-/** What Xen's interrupts have in the secure view. */
-const GROUP1_PRIORITY = 0xd0n;
 
 export class Hypervisor {
   readonly machine: Machine;

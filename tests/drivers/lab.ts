@@ -45,6 +45,7 @@ const PROFILE: TeeProfile = {
   adaptedSites: SITES.length,
   wfi: WFI_FAULTS,
   hiddenCapabilities: 0x20,
+  hasDeviceTree: true,
 };
 
 export interface LabOptions {
@@ -52,19 +53,18 @@ export interface LabOptions {
   readonly guests?: number;
   readonly profile?: Partial<TeeProfile>;
   readonly image?: Uint8Array;
-  readonly hasDeviceTree?: boolean;
   readonly package?: Partial<BootPackage>;
 }
 
 export function aBootPackage(options: LabOptions = {}): BootPackage {
-  const { cores = 2, guests = 2, profile = {}, image = anImage(), hasDeviceTree = true } = options;
+  const { cores = 2, guests = 2, profile = {}, image = anImage() } = options;
   const tee = { profile: { ...PROFILE, ...profile }, image };
   return {
     ...layOutRam(1 << 30, guests),
     hypervisorPa: XEN_PA,
     deviceTreePa: DEVICE_TREE_PA,
     coreCount: cores,
-    tees: [hasDeviceTree ? { ...tee, deviceTree: teeDeviceTree() } : tee],
+    tees: [tee.profile.hasDeviceTree ? { ...tee, deviceTree: teeDeviceTree() } : tee],
     ...options.package,
   };
 }

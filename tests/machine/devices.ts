@@ -43,6 +43,8 @@ export class Devices {
     if (pa === SECURE_UART_PA + size("PL011_DR")) this.#console += String.fromCharCode(value & 0xff);
     else if (pa === SECURE_GPIO_PA + size("PL061_DATA_ALL"))
       this.power = PL061_LINES[value & 0xff] ?? this.power;
+    else if (this.#offsetInRedistributor(pa) === size("GICR_ISACTIVER0")) this.#setActive(pa, value, 0);
+    else if (this.#offsetInRedistributor(pa) === size("GICR_ICACTIVER0")) this.#setActive(pa, 0, value);
     else this.#registers.set(pa, this.#stored(pa, value));
   }
 
@@ -58,9 +60,27 @@ export class Devices {
     return this.read(GICD_PA + size(register) + Math.floor(intid / perWord) * 4);
   }
 
+  /** Whether a private interrupt of a core is active. */
+  isActive(core: number, intid: number): boolean {
+    const pa = GICR_PA + core * GICR_FRAME_SIZE + size("GICR_ISACTIVER0");
+    return (this.read(pa) & (1 << intid)) !== 0;
+  }
+
+  /** Both registers show the active ones. */
+  #setActive(pa: number, set: number, clear: number): void {
+    const framePa = pa - this.#offsetInRedistributor(pa)!;
+    const active = ((this.#registers.get(framePa + size("GICR_ISACTIVER0")) ?? 0) | set) & ~clear;
+    for (const name of ["GICR_ISACTIVER0", "GICR_ICACTIVER0"])
+      this.#registers.set(framePa + size(name), active);
+  }
+
+  #offsetInRedistributor(pa: number): number | undefined {
+    const isIn = pa >= GICR_PA && pa < GICR_PA + this.#coreCount * GICR_FRAME_SIZE;
+    return isIn ? (pa - GICR_PA) % GICR_FRAME_SIZE : undefined;
+  }
+
   #stored(pa: number, value: number): number {
-    const offset = (pa - GICR_PA) % GICR_FRAME_SIZE;
-    if (pa < GICR_PA || offset !== size("GICR_WAKER")) return value;
+    if (this.#offsetInRedistributor(pa) !== size("GICR_WAKER")) return value;
     const asleep = size("GICR_WAKER_CHILDREN_ASLEEP");
     return (value & size("GICR_WAKER_PROCESSOR_SLEEP")) !== 0 ? value | asleep : value & ~asleep;
   }

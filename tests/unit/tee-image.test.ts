@@ -130,7 +130,7 @@ suite("device tree", () => {
   });
 
   test("a TEE that wants none gets 0 in x2", async () => {
-    const lab = await aLab({ hasDeviceTree: false });
+    const lab = await aLab({ profile: { hasDeviceTree: false } });
     lab.runVcpu(lab.aVm().vcpus[0]!);
     assert.equal(lab.core(0).x[2], 0n);
     assert(lab.machine.memory.isZero(lab.machine.poolTeePa, 0x1000));

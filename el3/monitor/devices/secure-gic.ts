@@ -2,7 +2,7 @@
 // pending bits of SGIs and PPIs per core, enables of SPIs. The rest reads as zero and ignores writes (Arm IHI 0069). Interrupts reach
 // the TEE through the virtual CPU interface (worlds/gic-interface.ts).
 
-import { TEE_GICD_IPA, TEE_GICR_IPA } from "../../../abi/memory-map";
+import { TEE_GICD_IPA, TEE_GICR_IPA, TEE_INTERRUPT_COUNT } from "../../../abi/memory-map";
 import {
   GICD_CTLR,
   GICD_CTLR_ARE_NS,
@@ -22,33 +22,33 @@ import {
   GICR_ISPENDR0,
   GICR_PIDR2,
   GICR_TYPER,
-  INTID_SECURE_TIMER,
 } from "../arm/gic.gen";
 import { Guest } from "../guests/guest";
 import { teeCoreAt } from "../storage";
 import { CoreArea } from "../worlds/core-area";
 import { TeeCore } from "../worlds/tee-core";
-import { checkTimer } from "../worlds/timer";
+import { checkTimer, timerIntid } from "../worlds/timer";
 
 export const DISTRIBUTOR_SIZE: u64 = 0x10000;
 const REDISTRIBUTOR_SIZE: u64 = 0x20000;
 export const REDISTRIBUTORS_SIZE: u64 = 4 * 0x20000;
 
-/** 160 interrupts: ITLinesNumber 4. */
-const TYPER_LINES: u32 = 4;
-const SPI_WORDS: u32 = 5;
+const SPI_WORDS: u32 = TEE_INTERRUPT_COUNT / 32;
+const TYPER_LINES: u32 = SPI_WORDS - 1; // ITLinesNumber
 const PIDR2_GICV3: u32 = 0x3b;
 const TYPER_LAST: u32 = 0x10;
 const TYPER_NUMBER_SHIFT: u32 = 8;
 const DISTRIBUTOR_READY: u32 =
   GICD_CTLR_ARE_S | GICD_CTLR_ARE_NS | GICD_CTLR_GRP0 | GICD_CTLR_GRP1NS | GICD_CTLR_GRP1S;
-/** As firmware leaves them: SGIs 8…15 and the secure timer in secure group 1, the rest in non-secure group 1. */
-const SECURE_PRIVATE: u32 = 0x0000ff00 | (1 << INTID_SECURE_TIMER);
+/** SGIs 8…15. */
+const SECURE_SGIS: u32 = 0x0000ff00;
 
-export function initialiseRedistributor(teeCore: TeeCore): void {
-  teeCore.redistributorGroup = ~SECURE_PRIVATE;
-  teeCore.redistributorModifier = SECURE_PRIVATE;
-  teeCore.redistributorEnabled = SECURE_PRIVATE;
+/** As firmware leaves them: SGIs 8…15 and the TEE's timer on, in secure group 1, the rest in non-secure group 1. */
+export function initialiseRedistributor(guest: Guest, teeCore: TeeCore): void {
+  const secure = SECURE_SGIS | (1 << timerIntid(guest));
+  teeCore.redistributorGroup = ~secure;
+  teeCore.redistributorModifier = secure;
+  teeCore.redistributorEnabled = secure;
 }
 
 export function readSecureGic(guest: Guest, ipa: u64): u32 {

@@ -27,7 +27,7 @@ import { publishExits } from "../trace/status";
 import { answerNotSupported } from "../worlds/call";
 import { CoreArea } from "../worlds/core-area";
 import { startGuest } from "../worlds/first-run";
-import { beginForeignInterrupt } from "../worlds/foreign-interrupt";
+import { interruptTee } from "../worlds/foreign-interrupt";
 import { takeGic } from "../worlds/gic-interface";
 import { setTeeAside } from "../worlds/preempt";
 import { TeeCore } from "../worlds/tee-core";
@@ -55,7 +55,7 @@ export function exitOfTee(core: CoreArea, guest: Guest, teeCore: TeeCore, vector
   if (vector < VECTOR_LOWER || !isEl1OrEl0(frame.spsrEl3))
     stopTee(core, guest, teeCore, FAULT_EXCEPTION, esrEl2);
   else if (kind === KIND_SYNCHRONOUS) synchronousExit(core, guest, teeCore, esrEl2);
-  else if (kind === KIND_IRQ || kind === KIND_FIQ) beginForeignInterrupt(core, guest, teeCore);
+  else if (kind === KIND_IRQ || kind === KIND_FIQ) interruptTee(core, guest, teeCore);
   else stopTee(core, guest, teeCore, FAULT_EXCEPTION, esrEl2);
   publishExits(guest);
   scrubEl2Syndrome();
@@ -70,6 +70,7 @@ function synchronousExit(core: CoreArea, guest: Guest, teeCore: TeeCore, esrEl2:
     takeGic(core, teeCore); // the access itself runs again, on the TEE's own interface
   } else if (exceptionClass === ESR_EL2_EC_WFX && guest.wfi === WFI_LEAVES) {
     frame.elrEl3 += INSTRUCTION_SIZE;
+    teeCore.isIdle = 1;
     setTeeAside(core, guest, teeCore);
   } else if (exceptionClass === ESR_EL2_EC_WFX) {
     stopTee(core, guest, teeCore, FAULT_PANIC, frame.elrEl3);

@@ -1,6 +1,7 @@
 // The monitor's own interrupts. The secure physical timer: either a TEE has not left in time after a foreign interrupt, or the emulated timer of
 // a TEE core is due. The SMMU's: a device's access was blocked; who runs does not matter, and goes on.
 
+import { TIMER_CNTV } from "../../../abi/boot-package";
 import { INTID_HOLD, INTID_SECURE_TIMER } from "../arm/gic.gen";
 import { INTID_SMMU_EVENTQ, INTID_SMMU_GERROR } from "../arm/smmu.gen";
 import { isEl2 } from "../arm/values";
@@ -12,10 +13,12 @@ import { FATAL_INTERRUPT } from "../trace/epitaph";
 import { currentVcpu, teeCoreForVcpu } from "../worlds/call";
 import { claimTeeCore, releaseTeeCore } from "../worlds/claim";
 import { CoreArea } from "../worlds/core-area";
+import { beginForeignInterrupt } from "../worlds/foreign-interrupt";
 import { enterInterrupt } from "../worlds/native-interrupt";
 import { preemptTee, resumeTee } from "../worlds/preempt";
 import { TEE_CORE_IDLE, TEE_CORE_INTERRUPTED, TeeCore } from "../worlds/tee-core";
 import { deliverTimer, isTimerDue, rearmTimer, retryTimer, stopTimer } from "../worlds/timer";
+import { isNormalTimerDue } from "../worlds/virtual-timer";
 import { frameOf } from "../worlds/world-context";
 
 /** 1020…1023 name no interrupt (Arm IHI 0069, 2.2.1). */
@@ -51,6 +54,10 @@ function timerWhileTeeRuns(core: CoreArea, guest: Guest, teeCore: TeeCore): void
   }
   if (core.foreignPending !== 0) {
     preemptTee(core, guest, teeCore);
+    return;
+  }
+  if (guest.timer === TIMER_CNTV) {
+    if (isNormalTimerDue(core)) beginForeignInterrupt(core, guest, teeCore);
     return;
   }
   if (isTimerDue(teeCore)) deliverTimer(core, guest, teeCore);

@@ -1,6 +1,7 @@
 // SMCs and FP traps of a running TEE. From EL1: the dispatcher's ABI, services, adapted timer instructions. From EL2: the trapping
 // vectors, since nothing else runs at EL2 meanwhile.
 
+import { TIMER_CNTPS } from "../../../abi/boot-package";
 import { FAULT_CALL } from "../../../abi/status";
 import {
   TEE_CALL_DONE,
@@ -36,7 +37,8 @@ export function smcFromTee(core: CoreArea, guest: Guest, teeCore: TeeCore, esrEl
   const frame = frameOf(changetype<usize>(teeCore));
   const imm16 = <u32>(esrEl3 & ESR_EL3_ISS_SMC_IMM16_MASK);
   if (isEl2(frame.spsrEl3)) exitOfTee(core, guest, teeCore, imm16 - TRAPPING_VECTOR_CALL);
-  else if ((imm16 & TIMER_CALL) !== 0) accessTimer(core, guest, teeCore, frame, imm16);
+  else if ((imm16 & TIMER_CALL) !== 0 && guest.timer === TIMER_CNTPS)
+    accessTimer(core, guest, teeCore, frame, imm16);
   else if ((<u32>frame.x0 & TEE_RETURN_MASK) === TEE_RETURN_VALUE)
     returnOfTee(core, guest, teeCore, <u32>frame.x0);
   else answerTeeService(frame);

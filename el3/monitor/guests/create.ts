@@ -11,6 +11,7 @@ import {
   TEE_IMAGE_OFFSET,
   TEE_IMAGE_SIZE,
   TEE_LOAD_IPA,
+  TEE_TIMER,
   TEE_WFI,
 } from "../../../abi/boot-package";
 import { TEE_RAM_IPA, TEE_RAM_SIZE } from "../../../abi/memory-map";
@@ -113,6 +114,7 @@ function readProfile(guest: Guest): void {
   guest.profilePa = pa;
   guest.entryKind = readPhysical32(pa + <u64>TEE_ENTRY_KIND);
   guest.coreCount = readPhysical32(pa + <u64>TEE_CORE_COUNT);
+  guest.timer = readPhysical32(pa + <u64>TEE_TIMER);
   guest.foreignInterrupt = readPhysical32(pa + <u64>TEE_FOREIGN_INTERRUPT);
   guest.foreignIntid = readPhysical32(pa + <u64>TEE_FOREIGN_INTID);
   guest.wfi = readPhysical32(pa + <u64>TEE_WFI);

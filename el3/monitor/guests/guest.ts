@@ -30,6 +30,8 @@ export class Guest {
   profilePa: u64;
   entryKind: u32;
   coreCount: u32;
+  /** TIMER_*. */
+  timer: u32;
   foreignInterrupt: u32;
   foreignIntid: u32;
   wfi: u32;

@@ -36,6 +36,12 @@ export class CoreArea {
   normalHcrEl2: u64;
   normalIchHcrEl2: u64;
   normalVmpidrEl2: u64;
+  // Its virtual timer while a TEE with a CNTV of its own runs (virtual-timer.ts).
+  normalCntvCtl: u64;
+  normalCntvCval: u64;
+  normalCntvoff: u64;
+  /** 1 if its interrupt (INTID 27) was active when the TEE was entered. */
+  normalTimerActive: u32;
   /** 1 while the vCPU of this core runs a TEE core of another number (worlds/detached.ts). */
   isElsewhere: u32;
   // A core that is being switched on starts with these.

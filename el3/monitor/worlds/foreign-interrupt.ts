@@ -2,7 +2,7 @@
 // profile says, and the TEE leaves by its own means; the normal world then takes it through the hypervisor as
 // usual. A TEE that does not leave within a bound is preempted (preempt.ts).
 
-import { FOREIGN_NONE, FOREIGN_VFIQ } from "../../../abi/boot-package";
+import { FOREIGN_NONE, FOREIGN_VFIQ, TIMER_CNTV } from "../../../abi/boot-package";
 import { HCR_EL2_VF } from "../arm/registers.gen";
 import { Guest } from "../guests/guest";
 import { readCNTPCT_EL0, readICC_PMR_EL1, writeHCR_EL2, writeICC_PMR_EL1 } from "../hw";
@@ -12,9 +12,16 @@ import { LIST_REGISTER_FOREIGN, pendInterrupt } from "./gic-interface";
 import { setTeeAside } from "./preempt";
 import { TeeCore } from "./tee-core";
 import { armAt, stopTimer } from "./timer";
+import { takeVirtualTimer } from "./virtual-timer";
 
 /** Lets group 0 (the monitor's) through and holds back group 1 of the normal world, whose priorities start at 0x80. */
 const PRIORITY_MASK_MONITOR_ONLY: u64 = 0x80;
+
+/** A running TEE was stopped by a physical interrupt: that of its own virtual timer, or one of the normal world. */
+export function interruptTee(core: CoreArea, guest: Guest, teeCore: TeeCore): void {
+  if (guest.timer === TIMER_CNTV && takeVirtualTimer(core, guest, teeCore)) return;
+  beginForeignInterrupt(core, guest, teeCore);
+}
 
 export function beginForeignInterrupt(core: CoreArea, guest: Guest, teeCore: TeeCore): void {
   guest.foreignInterrupts++;

@@ -1,10 +1,15 @@
 // The virtual CPU interface of the GIC (ICH_*, seen by a world as ICC_*), switched when a TEE first touches it or has an interrupt of its own
 // to take. The normal world's pending interrupts are out of reach meanwhile.
 
+import { INTID_VIRTUAL_TIMER } from "../arm/gic.gen";
 import {
   ICH_HCR_EL2_EN,
   ICH_LR_EL2_GROUP,
+  ICH_LR_EL2_HW,
+  ICH_LR_EL2_PINTID_SHIFT,
   ICH_LR_EL2_PRIORITY_SHIFT,
+  ICH_LR_EL2_STATE_INVALID,
+  ICH_LR_EL2_STATE_MASK,
   ICH_LR_EL2_STATE_PENDING,
 } from "../arm/registers.gen";
 import { isb, loadGicContext, saveGicContext, writeICH_HCR_EL2 } from "../hw";
@@ -45,14 +50,33 @@ export function putBackGic(core: CoreArea, teeCore: TeeCore): void {
 function hasListed(teeCore: TeeCore): bool {
   const firstPtr = changetype<usize>(gicContextOf(teeCore)) + offsetof<GicContext>("lr0");
   for (let index: u32 = 0; index < LR_COUNT; index++) {
-    if (load<u64>(firstPtr + ((<usize>index) << 3)) !== 0) return true;
+    const state = load<u64>(firstPtr + ((<usize>index) << 3)) & ICH_LR_EL2_STATE_MASK;
+    if (state !== ICH_LR_EL2_STATE_INVALID) return true; // what was served keeps its number
   }
   return false;
 }
 
+/** Whether the timer's interrupt waits or is served, in the saved interface. One that only waits is withdrawn. */
+export function withdrawTimerInterrupt(teeCore: TeeCore): bool {
+  const context = gicContextOf(teeCore);
+  const state = context.lr0 & ICH_LR_EL2_STATE_MASK;
+  if (state === ICH_LR_EL2_STATE_PENDING) {
+    context.lr0 = 0;
+    teeCore.usesGic = hasListed(teeCore) ? 1 : 0;
+    return false;
+  }
+  return state !== ICH_LR_EL2_STATE_INVALID;
+}
+
+export function hasTimerInterrupt(teeCore: TeeCore): bool {
+  return (gicContextOf(teeCore).lr0 & ICH_LR_EL2_STATE_MASK) !== ICH_LR_EL2_STATE_INVALID;
+}
+
 /** Makes a group 1 interrupt pending for a TEE core, in its saved or its live interface. */
 export function pendInterrupt(core: CoreArea, teeCore: TeeCore, listRegister: u32, intid: u32): void {
-  const lr = <u64>intid | PENDING_GROUP1;
+  let lr = <u64>intid | PENDING_GROUP1;
+  // The end of the virtual interrupt is that of the physical one, which is held active meanwhile (virtual-timer.ts).
+  if (intid === INTID_VIRTUAL_TIMER) lr |= ICH_LR_EL2_HW | ((<u64>intid) << ICH_LR_EL2_PINTID_SHIFT);
   const isLive = core.runningTee === teeCore && core.gicSwitched !== 0;
   if (isLive) putBackGic(core, teeCore);
   store<u64>(

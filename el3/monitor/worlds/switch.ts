@@ -5,6 +5,7 @@
 // Lazily switched, and only by a TEE that uses them: FP and SIMD (CPTR_EL3.TFP traps) and the virtual CPU interface of the GIC
 // (ICH_HCR_EL2 traps).
 
+import { TIMER_CNTV } from "../../../abi/boot-package";
 import {
   CPTR_EL3_TFP,
   HCR_EL2_AMO,
@@ -46,6 +47,7 @@ import { putBackGic, takeGic } from "./gic-interface";
 import { hideNormalWorld } from "./normal-world";
 import { TEE_CORE_INTERRUPTED, TeeCore } from "./tee-core";
 import { rearmTimer, retryTimer } from "./timer";
+import { hideVirtualTimer, showVirtualTimer } from "./virtual-timer";
 import { WORLD_EL1 } from "./world-context";
 
 /**
@@ -78,21 +80,23 @@ export function enterTee(core: CoreArea, guest: Guest, teeCore: TeeCore): void {
   writeVTTBR_EL2(guest.teeVttbr);
   writeHCR_EL2(guest.teeHcr);
   writeVBAR_EL2(trappingVectorsVa());
-  if (guest.coreCount === 1 || core.isElsewhere !== 0) showTeeCore(core, teeCore);
+  if (guest.coreCount === 1 || core.isElsewhere !== 0) showTeeCore(core, guest, teeCore);
   writeICH_HCR_EL2(ICH_HCR_TRAPPING);
   writeCPTR_EL3(CPTR_EL3_TFP);
   if (teeCore.usesGic !== 0) takeGic(core, teeCore);
 }
 
 /** A TEE core always finds itself on the core of its own number, whichever vCPU runs it. */
-function showTeeCore(core: CoreArea, teeCore: TeeCore): void {
+function showTeeCore(core: CoreArea, guest: Guest, teeCore: TeeCore): void {
   core.normalVmpidrEl2 = readVMPIDR_EL2();
   writeVMPIDR_EL2(VMPIDR_EL2_RES1 | <u64>teeCore.index);
+  if (guest.timer === TIMER_CNTV) showVirtualTimer(core, teeCore); // a TEE of one core, always
 }
 
-function hideTeeCore(core: CoreArea): void {
+function hideTeeCore(core: CoreArea, guest: Guest, teeCore: TeeCore): void {
   core.isElsewhere = 0;
   writeVMPIDR_EL2(core.normalVmpidrEl2);
+  if (guest.timer === TIMER_CNTV) hideVirtualTimer(core, teeCore);
 }
 
 /** TEE → normal world. What the N world sees in its general registers is the caller's business. */
@@ -111,10 +115,10 @@ export function leaveTee(core: CoreArea, guest: Guest, teeCore: TeeCore): void {
   } else {
     hideNormalWorld(core); // its vectors are the trapping ones already
   }
-  if (guest.coreCount === 1 || core.isElsewhere !== 0) hideTeeCore(core);
+  if (guest.coreCount === 1 || core.isElsewhere !== 0) hideTeeCore(core, guest, teeCore);
   writeICH_HCR_EL2(core.normalIchHcrEl2);
   core.runningTee = null;
-  if (teeCore.isWatched !== 0 && core.timerTicks !== teeCore.cntpsCval)
+  if (teeCore.isWatched !== 0 && core.timerTicks !== teeCore.timerDueTicks)
     watchTimer(core, teeCore, interruptWaits);
   releaseTeeCore(teeCore);
 }

@@ -28,12 +28,15 @@ export class TeeCore {
   preemptionsInARow: u32;
   /** The last IPA of N memory at which it faulted. */
   lastFaultIpa: u64;
-  /** The emulated secure physical timer. */
-  cntpsCtl: u32;
-  /** 1 while its interrupt (INTID 29) waits to be taken by the TEE. */
+  /** ENABLE and IMASK of its timer: the emulated CNTPS, or CNTV as it was left. */
+  timerControl: u32;
+  /** 1 once its interrupt has been handed to it: not a second time until it has served it. */
   timerPending: u32;
-  cntpsCval: u64;
+  /** CNTPCT_EL0 at which its timer is due: CVAL of the emulated CNTPS; of CNTV see virtual-timer.ts. */
+  timerDueTicks: u64;
   usesGic: u32;
+  /** 1 if it leaves by WFI: nobody has taken the core from it. */
+  isIdle: u32;
   /** 1: the CPU_ON entry was run for the sake of a call that follows. */
   callFollows: u32;
   /**
@@ -46,6 +49,13 @@ export class TeeCore {
   redistributorGroup: u32;
   redistributorModifier: u32;
   redistributorPending: u32;
+  /** 1: its CNTV is due, but the interrupt not enabled in its redistributor. */
+  isTimerSilenced: u32;
+  // CNTV while it is away (virtual-timer.ts).
+  virtualOffset: u64;
+  virtualCompare: u64;
+  /** CNTPCT_EL0 when its clock was stopped; 0 while it goes on. */
+  stoppedTicks: u64;
   // Who waits for the preempted call: the normal world's registers at its SMC (caller.ts).
   callerElr: u64;
   callerSp: u64;

@@ -19,7 +19,7 @@ export function initialiseTeeCore(teeCore: TeeCore, guest: Guest, index: u32): v
   teeCore.index = index;
   teeCore.activity = TEE_CORE_OFF;
   gicContextOf(teeCore).vmcr = ICH_VMCR_EL2_VENG1 | (VPMR_ALL << ICH_VMCR_EL2_VPMR_SHIFT);
-  initialiseRedistributor(teeCore);
+  initialiseRedistributor(guest, teeCore);
 }
 
 /** `entryVa` is an address with the MMU off. x2 carries the device tree, or 0. */

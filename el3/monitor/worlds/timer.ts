@@ -2,7 +2,8 @@
 // after a foreign interrupt, and it drives the secure timers that TEEs are given: CNTPS_*_EL1 of a TEE core is emulated, and its
 // interrupt enters the TEE as a native one, also while the normal world runs.
 
-import { INTID_SECURE_TIMER } from "../arm/gic.gen";
+import { TIMER_CNTPS, TIMER_CNTV } from "../../../abi/boot-package";
+import { INTID_SECURE_TIMER, INTID_VIRTUAL_TIMER } from "../arm/gic.gen";
 import { CNTPS_CTL_EL1_ENABLE, CNTPS_CTL_EL1_IMASK, CNTPS_CTL_EL1_ISTATUS } from "../arm/registers.gen";
 import { Guest } from "../guests/guest";
 import { readCNTPCT_EL0, writeCNTPS_CTL_EL1, writeCNTPS_CVAL_EL1 } from "../hw";
@@ -10,6 +11,7 @@ import { publishExits } from "../trace/status";
 import { CoreArea } from "./core-area";
 import { LIST_REGISTER_TIMER, pendInterrupt } from "./gic-interface";
 import { TeeCore } from "./tee-core";
+import { virtualTimerEnabled } from "./virtual-timer";
 
 export const TIMER_REGISTER_TVAL: u32 = 0;
 export const TIMER_REGISTER_CTL: u32 = 1;
@@ -34,16 +36,27 @@ export function retryTimer(core: CoreArea): void {
   armAt(core, readCNTPCT_EL0() + RETRY_TICKS);
 }
 
-/** On, not masked, and its interrupt enabled in the TEE's redistributor. */
+/** The interrupt of the timer that the profile gives a TEE. */
+export function timerIntid(guest: Guest): u32 {
+  return guest.timer === TIMER_CNTPS ? INTID_SECURE_TIMER : INTID_VIRTUAL_TIMER;
+}
+
+/** In the TEE's redistributor. */
+export function isTimerInterruptOn(teeCore: TeeCore): bool {
+  return (teeCore.redistributorEnabled & (1 << timerIntid(teeCore.guest))) !== 0;
+}
+
+/** On, not masked, and its interrupt enabled. */
 function isEnabled(teeCore: TeeCore): bool {
   const isOn =
-    (teeCore.cntpsCtl & (<u32>CNTPS_CTL_EL1_ENABLE | <u32>CNTPS_CTL_EL1_IMASK)) === <u32>CNTPS_CTL_EL1_ENABLE;
-  return isOn && (teeCore.redistributorEnabled & (1 << INTID_SECURE_TIMER)) !== 0;
+    (teeCore.timerControl & (<u32>CNTPS_CTL_EL1_ENABLE | <u32>CNTPS_CTL_EL1_IMASK)) ===
+    <u32>CNTPS_CTL_EL1_ENABLE;
+  return isOn && isTimerInterruptOn(teeCore);
 }
 
 /** Whether the TEE core's timer condition is met and unmasked, and its interrupt not yet handed to it. */
 export function isTimerDue(teeCore: TeeCore): bool {
-  return isEnabled(teeCore) && teeCore.timerPending === 0 && readCNTPCT_EL0() >= teeCore.cntpsCval;
+  return isEnabled(teeCore) && teeCore.timerPending === 0 && readCNTPCT_EL0() >= teeCore.timerDueTicks;
 }
 
 /** Hands the interrupt to a TEE core; until it writes its timer again there is no second one. */
@@ -51,22 +64,22 @@ export function deliverTimer(core: CoreArea, guest: Guest, teeCore: TeeCore): vo
   teeCore.timerPending = 1;
   guest.timerInterrupts++;
   publishExits(guest);
-  pendInterrupt(core, teeCore, LIST_REGISTER_TIMER, INTID_SECURE_TIMER);
+  pendInterrupt(core, teeCore, LIST_REGISTER_TIMER, timerIntid(guest));
 }
 
 /** The vCPU of this TEE core, or the TEE core itself, runs on this core from now on: fire when its timer is due. */
 export function rearmTimer(core: CoreArea, teeCore: TeeCore): void {
   if (core.foreignPending !== 0) return; // the timer bounds the TEE's stay
-  armAt(core, isEnabled(teeCore) && teeCore.timerPending === 0 ? teeCore.cntpsCval : 0);
+  armAt(core, isEnabled(teeCore) && teeCore.timerPending === 0 ? teeCore.timerDueTicks : 0);
 }
 
 /** A TEE's read of CNTPS_*_EL1. */
 export function readTeeTimer(teeCore: TeeCore, register: u32): u64 {
   const now = readCNTPCT_EL0();
-  if (register === TIMER_REGISTER_CVAL) return teeCore.cntpsCval;
-  if (register === TIMER_REGISTER_TVAL) return (teeCore.cntpsCval - now) & 0xffffffff;
-  const isMet = (teeCore.cntpsCtl & <u32>CNTPS_CTL_EL1_ENABLE) !== 0 && now >= teeCore.cntpsCval;
-  return <u64>teeCore.cntpsCtl | (isMet ? CNTPS_CTL_EL1_ISTATUS : 0);
+  if (register === TIMER_REGISTER_CVAL) return teeCore.timerDueTicks;
+  if (register === TIMER_REGISTER_TVAL) return (teeCore.timerDueTicks - now) & 0xffffffff;
+  const isMet = (teeCore.timerControl & <u32>CNTPS_CTL_EL1_ENABLE) !== 0 && now >= teeCore.timerDueTicks;
+  return <u64>teeCore.timerControl | (isMet ? CNTPS_CTL_EL1_ISTATUS : 0);
 }
 
 /** A TEE's write of CNTPS_*_EL1: takes effect at once if the timer is due, else when the core's own timer fires. */
@@ -77,15 +90,20 @@ export function writeTeeTimer(
   register: u32,
   value: u64,
 ): void {
-  if (register === TIMER_REGISTER_CVAL) teeCore.cntpsCval = value;
-  else if (register === TIMER_REGISTER_TVAL) teeCore.cntpsCval = readCNTPCT_EL0() + <u64>(<i64>(<i32>value));
-  else teeCore.cntpsCtl = <u32>value & (<u32>CNTPS_CTL_EL1_ENABLE | <u32>CNTPS_CTL_EL1_IMASK);
+  if (register === TIMER_REGISTER_CVAL) teeCore.timerDueTicks = value;
+  else if (register === TIMER_REGISTER_TVAL)
+    teeCore.timerDueTicks = readCNTPCT_EL0() + <u64>(<i64>(<i32>value));
+  else teeCore.timerControl = <u32>value & (<u32>CNTPS_CTL_EL1_ENABLE | <u32>CNTPS_CTL_EL1_IMASK);
   teeCore.timerPending = 0;
   checkTimer(core, guest, teeCore);
 }
 
 /** The running TEE core's timer or its enable has changed. */
 export function checkTimer(core: CoreArea, guest: Guest, teeCore: TeeCore): void {
+  if (guest.timer === TIMER_CNTV) {
+    virtualTimerEnabled(core, teeCore);
+    return;
+  }
   teeCore.isWatched = isEnabled(teeCore) ? 1 : 0;
   if (isTimerDue(teeCore)) deliverTimer(core, guest, teeCore);
   else rearmTimer(core, teeCore);
