@@ -110,6 +110,17 @@ test("a second run changes nothing and lists the same sites", () => {
   assert.deepEqual([once.wasHardened, twice.wasHardened], [false, true]);
 });
 
+test("the image that was given stays as it is, be it a Buffer", () => {
+  const image = Buffer.from(imageOf(["msr HCR_EL2, x3", "ret"]));
+  const before = Buffer.from(image);
+
+  const { image: hardened, wasHardened } = hardenXen(image);
+
+  assert.deepEqual(image, before);
+  assert.notDeepEqual(Buffer.from(hardened), before);
+  assert.equal(wasHardened, false);
+});
+
 test("random words: only listed sites change, and none that should change is left", () => {
   const site = fc
     .tuple(fc.constantFrom(...hardeningRules), fc.nat({ max: 31 }))

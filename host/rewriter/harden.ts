@@ -44,7 +44,7 @@ const SMC = instruction("SMC");
 /** A copy with every site replaced, and the sites in the order of their offsets. */
 export function hardenXen(image: Uint8Array): HardenedXen {
   const reached = reachableCode(image, imageEntries(image));
-  const hardened = image.slice();
+  const hardened = new Uint8Array(image); // a copy; slice() of a Buffer is none
   const words = new DataView(hardened.buffer, hardened.byteOffset, hardened.byteLength);
   const sites: HardenedSite[] = [];
   const lookAlikes: LookAlike[] = [];
@@ -57,10 +57,8 @@ export function hardenXen(image: Uint8Array): HardenedXen {
     else if (!isCall(word)) lookAlikes.push({ offset, word, assembly });
   }
   if (sites.length === 0) throw noSites();
+  const wasHardened = sites.every(({ offset, replacement }) => words.getUint32(offset, true) === replacement);
   for (const { offset, replacement } of sites) words.setUint32(offset, replacement, true);
-  const wasHardened = sites.every(({ offset }) =>
-    isCall(new DataView(image.buffer, image.byteOffset).getUint32(offset, true)),
-  );
   return { image: hardened, sites, lookAlikes, codePageCount: reached.pages.size, wasHardened };
 }
 
