@@ -15,13 +15,13 @@ export default command({
     output: {
       type: "string",
       alias: "o",
-      required: true,
-      description: "where the hardened image goes",
+      description: "where the hardened image goes (IMAGE-hardened)",
       valueHint: "FILE",
     },
     ...jsonOption,
   },
   examples: [
+    "vtz harden xen-4.20-arm64",
     "vtz harden /boot/xen-4.20-arm64 -o xen-hardened",
     "vtz harden xen -o out --json | jq '.sites | length'",
   ],
@@ -30,10 +30,12 @@ export default command({
       throw new UserError("no-file", `${args.image} cannot be read (${error.code})`);
     });
     const result = hardenXen(image);
-    await writeAtomically(args.output, result.image).catch((error: unknown) => {
-      throw explainFileError(error, `writing ${args.output}`);
+    const output = args.output ?? `${args.image}-hardened`;
+    await writeAtomically(output, result.image).catch((error: unknown) => {
+      throw explainFileError(error, `writing ${output}`);
     });
-    if (args.json === true) sayJson({ sites: result.sites, wasHardened: result.wasHardened });
-    else say(hardeningReport(result));
+    const { image: _, ...facts } = result;
+    if (args.json === true) sayJson({ output, ...facts });
+    else say(`${output}: ${hardeningReport(result)}`);
   },
 });

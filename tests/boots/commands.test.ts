@@ -9,6 +9,7 @@ import { execa } from "execa";
 import type { MachineDescription } from "../../host/machine/machine.ts";
 import { projectFolder } from "../../host/paths.ts";
 import { identifyProcess, isRunning } from "../../host/qemu/process.ts";
+import { hardenXen } from "../../host/rewriter/harden.ts";
 import { timeScale } from "./rows.ts";
 
 const MINUTE = 60_000 * timeScale;
@@ -39,6 +40,15 @@ describe("commands", { timeout: 6 * MINUTE }, () => {
     assert.deepEqual([name, vcpuCount, tee?.state], ["web", 2, "ready"]);
     assert.equal((await vtz(["ps", "--names", "guests"])).stdout, "web");
     assert.match((await vtz(["ps"])).stdout, /^lab +web +2 +256 MiB +optee-4\.5 +ready/m);
+  });
+
+  test("the hypervisor that runs is the hardened one", async () => {
+    const [machine] = JSON.parse((await vtz(["ps", "--json"])).stdout) as MachineDescription[];
+
+    const loaded = machine!.command.flatMap((word) => /^loader,file=([^,]*xen[^,]*),/.exec(word)?.[1] ?? []);
+    assert.deepEqual(loaded, ["xen-hardened.bin"]);
+    const { wasHardened, sites } = hardenXen(await readFile(join(machine!.folder, loaded[0]!)));
+    assert(wasHardened && sites.length >= 27);
   });
 
   test("exec gives back output, errors and exit code", async () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
 import { runDemo } from "../../host/machine/demo-run.ts";
 import { evidenceFolder } from "../../host/paths.ts";
@@ -39,5 +40,11 @@ for (const { name, tee, guestCount, isFull, cases, limitMinutes } of BOOT_ROWS) 
     ]) {
       assert.ok(kept.includes(file), `${file} is missing from ${result.evidence}`);
     }
+    const command = await readFile(join(result.evidence, "qemu-command.txt"), "utf8");
+    assert.deepEqual(
+      command.match(/file=[^, ]*xen[^, ]*/g),
+      ["file=xen-hardened.bin"],
+      "only a hardened Xen",
+    );
   });
 }
