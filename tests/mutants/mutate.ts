@@ -19,11 +19,13 @@ export interface Mutant {
   /** Below tests, and the name of the test, or its beginning. */
   readonly testFile: string;
   readonly test: string;
+  /** Where the build starts, if not at the monitor's own main.ts. */
+  readonly entry?: string;
 }
 
 export type Outcome = "killed" | "survived" | "no such test";
 
-const COPIED = ["el3/monitor", "el3/runtime", "abi"];
+const COPIED = ["el3/monitor", "el3/fixture", "el3/runtime", "abi"];
 
 /** Builds the mutant and runs its test on it. Throws if the mutation does not apply or does not compile. */
 export async function runMutant(mutant: Mutant): Promise<Outcome> {
@@ -35,7 +37,8 @@ export async function runMutant(mutant: Mutant): Promise<Outcome> {
     await symlink(join(projectFolder, "node_modules"), join(root, "node_modules"));
     await mutate(join(root, "el3/monitor", mutant.file), mutant);
     const wasm = join(root, "monitor.wasm");
-    await compileWasm({ ...firmwareSources, root }, wasm, join(root, "asc.log"));
+    const { entry = firmwareSources.entry } = mutant;
+    await compileWasm({ ...firmwareSources, root, entry }, wasm, join(root, "asc.log"));
     return await judge(mutant, wasm);
   } finally {
     await rm(root, { recursive: true, force: true });
