@@ -46,6 +46,7 @@ test("a resume kernel's profile is data, and reaches the monitor as it stands in
     ramSize: 0,
     poolPa: 0,
     poolSize: 0,
+    poolTeeOffset: 0,
     hypervisorPa: 0,
     deviceTreePa: 0,
     coreCount: 2,

@@ -158,16 +158,19 @@ export class Lab {
   }
 
   get status(): MonitorStatus {
-    const bytes = this.machine.memory.bytes(this.machine.bootPackage.poolPa, STATUS_SIZE);
-    const status = decodeStatus(bytes);
-    if (status === undefined) throw new MachineCheck("the monitor has written no status page");
-    return status;
+    return statusOf(this.machine);
   }
 
   /** Kinds of the events so far. */
   get eventKinds(): string[] {
     return this.status.events.map(({ kind }) => kind);
   }
+}
+
+export function statusOf(machine: Machine): MonitorStatus {
+  const status = decodeStatus(machine.memory.bytes(machine.bootPackage.poolPa, STATUS_SIZE));
+  if (status === undefined) throw new MachineCheck("the monitor has written no status page");
+  return status;
 }
 
 export async function aLab(options: LabOptions = {}): Promise<Lab> {

@@ -7,6 +7,7 @@ import { size } from "./source-words.ts";
 
 const PL061_LINES = { [size("PL061_LINE_POWER_OFF")]: "off", [size("PL061_LINE_RESET")]: "reset" } as const;
 const TYPER_LINES = 8;
+const ENABLE_BYTES = 0x80;
 
 export class Devices {
   readonly #registers = new Map<number, number>();
@@ -80,6 +81,8 @@ export class Devices {
   }
 
   #stored(pa: number, value: number): number {
+    const enables = GICD_PA + size("GICD_ISENABLER");
+    if (pa >= enables && pa < enables + ENABLE_BYTES) return this.read(pa) | value;
     if (this.#offsetInRedistributor(pa) !== size("GICR_WAKER")) return value;
     const asleep = size("GICR_WAKER_CHILDREN_ASLEEP");
     return (value & size("GICR_WAKER_PROCESSOR_SLEEP")) !== 0 ? value | asleep : value & ~asleep;

@@ -39,6 +39,8 @@ export class Smmu {
   #waiting: (() => void)[] = [];
   /** It neither acknowledges nor consumes anything. */
   isSilent = false;
+  /** It takes every command for an unknown one. */
+  refusesCommands = false;
 
   constructor(memory: PhysicalMemory) {
     this.#memory = memory;
@@ -112,6 +114,7 @@ export class Smmu {
   }
 
   #execute(word0: bigint, word1: bigint): boolean {
+    if (this.refusesCommands) return false;
     if ((word0 & (word("SMMU_CMD0_VMID_MASK") | word("SMMU_CMD0_ASID_MASK"))) !== 0n) return true; // not ours
     switch (word0 & word("SMMU_CMD0_OPCODE_MASK")) {
       case word("SMMU_CMD0_OPCODE_CFGI_STE_RANGE"):

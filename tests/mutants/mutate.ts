@@ -19,6 +19,8 @@ export interface Mutant {
   /** Below tests, and the name of the test, or its beginning. */
   readonly testFile: string;
   readonly test: string;
+  /** Where the build starts, if not at the monitor's own main.ts. */
+  readonly entry?: string;
 }
 
 export type Outcome = "killed" | "survived" | "no such test";
@@ -35,7 +37,8 @@ export async function runMutant(mutant: Mutant): Promise<Outcome> {
     await symlink(join(projectFolder, "node_modules"), join(root, "node_modules"));
     await mutate(join(root, "el3/monitor", mutant.file), mutant);
     const wasm = join(root, "monitor.wasm");
-    await compileWasm({ ...firmwareSources, root }, wasm, join(root, "asc.log"));
+    const { entry = firmwareSources.entry } = mutant;
+    await compileWasm({ ...firmwareSources, root, entry }, wasm, join(root, "asc.log"));
     return await judge(mutant, root, wasm);
   } finally {
     await rm(root, { recursive: true, force: true });

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import * as abi from "../../abi/status.ts";
 import { projectFolder } from "../../host/paths.ts";
+import { deliverSmmuInterrupt } from "../drivers/exceptions.ts";
 import { aBootPackage, aLab, FAST_CALL } from "../drivers/lab.ts";
 import { EL1_REGISTERS } from "../machine/contexts.ts";
 import { fatalCodes } from "../machine/errors.ts";
@@ -60,6 +61,9 @@ test("every EVENT_* word is recorded by something", async () => {
   for (const core of [0, 1]) lab.hypervisor.interrupt(lab.core(core));
   lab.hypervisor.destroy(lab.core(0), vm);
   lab.hypervisor.writes(lab.core(0), "VTTBR", 0x0e000000n);
+  lab.machine.smmu.access(0, lab.machine.poolTeePa);
+  lab.machine.smmu.set("GERROR", 4);
+  deliverSmmuInterrupt(lab.machine);
 
   const words = Object.keys(abi).filter(
     (name) => /^EVENT_/.test(name) && !/_(BASE|SIZE|SLOTS|TICKS|KIND|GUEST|ARGUMENT_\d)$/.test(name),
