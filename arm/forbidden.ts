@@ -6,9 +6,9 @@
 // A row is a pattern: `word & mask === match`. Whole groups rather than single registers where the architecture keeps
 // a group for translation, so that the registers of extensions to come are in it.
 
-import type { SystemEncoding } from "./describe.ts";
-import { encode, instruction } from "./instructions.ts";
-import { findRegister } from "./registers.ts";
+import { encodingName, type SystemEncoding } from "./describe.ts";
+import { encode, fieldOf, instruction, isInstruction } from "./instructions.ts";
+import { findRegister, systemRegisters } from "./registers.ts";
 
 export interface ForbiddenPattern {
   /** As one would write it, e.g. `msr HCR_EL2, xt`. */
@@ -77,6 +77,25 @@ export const forbiddenPatterns: readonly ForbiddenPattern[] = [
 
 export function forbiddenPattern(word: number): ForbiddenPattern | undefined {
   return forbiddenPatterns.find(({ mask, match }) => (word & mask) >>> 0 === match);
+}
+
+/** The instruction itself, as an assembler would write it, as far as we know its register: `msr TTBR1_EL2, x3`. */
+export function forbiddenAssembly(word: number): string | undefined {
+  const found = forbiddenPattern(word);
+  if (found === undefined) return undefined;
+  const rt = (operand: number) => (operand % 32 === 31 ? "xzr" : `x${operand % 32}`);
+  for (const name of ["MSR", "MSRR"]) {
+    const row = instruction(name);
+    if (!isInstruction(word, row)) continue;
+    const [op1, crn, crm, op2, first] = ["OP1", "CRN", "CRM", "OP2", "RT"].map((field) =>
+      fieldOf(word, row, field),
+    ) as [number, number, number, number, number];
+    const encoding = encodingName({ op0: 3, op1, crn, crm, op2 });
+    const known = systemRegisters.find((register) => encodingName(register.encoding!) === encoding);
+    const second = name === "MSRR" ? `, ${rt(first + 1)}` : "";
+    return `${name.toLowerCase()} ${known?.name ?? encoding}, ${rt(first)}${second}`;
+  }
+  return found.assembly;
 }
 
 function bothWidths(name: string, operands: Partial<SystemEncoding>, reason: string): ForbiddenPattern[] {

@@ -3,7 +3,7 @@
 // understood is refused. The monitor does not trust this: it scans what is executable, and checks what it is asked.
 
 import { HARDENED_REGISTER_SHIFT, HARDENED_RT_MASK, HARDENING_CALL } from "../../abi/hardening.ts";
-import { forbiddenPattern } from "../../arm/forbidden.ts";
+import { forbiddenAssembly, forbiddenPattern } from "../../arm/forbidden.ts";
 import { encode, fieldOf, instruction, isInstruction } from "../../arm/instructions.ts";
 import { findRegister } from "../../arm/registers.ts";
 import { type HardeningRule, hardeningRules } from "../../el2/rules/translation-registers.ts";
@@ -50,7 +50,7 @@ export function hardenXen(image: Uint8Array): HardenedXen {
   const lookAlikes: LookAlike[] = [];
   for (let offset = IMAGE_HEADER_SIZE; offset + 4 <= hardened.length; offset += 4) {
     const word = words.getUint32(offset, true);
-    const assembly = isCall(word) ? "smc #imm of ours" : forbiddenPattern(word)?.assembly;
+    const assembly = isCall(word) ? "smc #imm of ours" : forbiddenAssembly(word);
     if (assembly === undefined) continue;
     if (isCode(reached, offset, assembly))
       sites.push(isCall(word) ? knownSite(offset, word) : newSite(offset, word));
@@ -97,10 +97,10 @@ function writeOf({ register }: HardeningRule, rt: number): number {
 function newSite(offset: number, word: number): HardenedSite {
   const rule = ruleOfWrite.get((word & ~HARDENED_RT_MASK) >>> 0);
   if (rule !== undefined) return siteOf(offset, rule, word & HARDENED_RT_MASK);
-  const { assembly, reason } = forbiddenPattern(word)!;
+  const reason = forbiddenPattern(word)?.reason;
   throw new UserError(
     "no-call-for-it",
-    `the image has \`${assembly}\` at ${hex(offset)} (${reason}), for which the monitor has no call`,
+    `the image has \`${forbiddenAssembly(word)}\` at ${hex(offset)} (${reason}), for which the monitor has no call`,
     "the monitor would not let this hypervisor past lockdown; use a Xen without it, e.g. Debian's 4.17 or 4.20",
   );
 }

@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import fc from "fast-check";
-import { forbiddenPattern } from "../../arm/forbidden.ts";
+import { forbiddenAssembly, forbiddenPattern } from "../../arm/forbidden.ts";
 import { hardeningRules } from "../../el2/rules/translation-registers.ts";
 import { aMeasureLab } from "../drivers/measure.ts";
 
@@ -44,7 +44,7 @@ const group = (op1: number, crn: number) =>
 const EL2_GROUPS = [...group(4, 2), ...group(4, 10)];
 const IMPLEMENTATION_DEFINED = [11, 15].flatMap((crn) => numbers(8).flatMap((op1) => group(op1, crn)));
 
-function forbiddenAssembly(): string[] {
+function allForbidden(): string[] {
   const operations = [11, 15].flatMap((crn) =>
     numbers(8).flatMap((op1) =>
       numbers(16).flatMap((crm) => numbers(8).map((op2) => `sys #${op1}, c${crn}, c${crm}, #${op2}, x0`)),
@@ -63,7 +63,7 @@ function forbiddenAssembly(): string[] {
   ];
 }
 
-const expected = new Set([...assemble(forbiddenAssembly())].map((word) => (word & ~0x1f) >>> 0));
+const expected = new Set([...assemble(allForbidden())].map((word) => (word & ~0x1f) >>> 0));
 
 test("of all system instructions, in every form and with any Rt, exactly the forbidden ones are", () => {
   // Bits 31:23 say "system"; bit 22 is the 128-bit form, bit 21 a read, bits 20:5 op0, op1, CRn, CRm and op2.
@@ -120,6 +120,19 @@ test("the description that the rewriter reads and what EL3 scans for are the sam
     }),
     { numRuns: 3000 },
   );
+});
+
+test("a forbidden instruction is named as the assembler names it", () => {
+  const lines = [
+    ...REGISTERS.map((name) => `msr ${name}, x3`),
+    ...PAIR_REGISTERS.map((name) => `msrr ${name}, x30, xzr`),
+    ...["msr S3_4_C2_C7_1, xzr", "msr S3_0_C15_C2_1, x1"],
+  ];
+  assert.deepEqual(
+    [...assemble(lines)].map((word) => forbiddenAssembly(word)),
+    lines,
+  );
+  assert.equal(forbiddenAssembly(0xd503201f), undefined);
 });
 
 test("every register that is rewritten is a forbidden one", () => {
