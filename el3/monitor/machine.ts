@@ -20,6 +20,11 @@ export class Machine {
   dmaTablesPa: u64;
   /** VA of the direct map less PA. */
   directMapOffset: u64;
+  // EL2's control registers, the same on every core from lockdown on.
+  sctlrEl2: u64;
+  tcrEl2: u64;
+  mairEl2: u64;
+  vtcrEl2: u64;
   /** Root of EL2's stage 1, from lockdown on. */
   stage1RootPa: u64;
   /** Where EL2 sees the monitor's vectors for the hypervisor. */

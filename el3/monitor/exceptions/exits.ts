@@ -23,6 +23,7 @@ import {
   writeHPFAR_EL2,
   writeSPSR_EL2,
 } from "../hw";
+import { isLockedDown } from "../hypervisor/lockdown";
 import { publishExits } from "../trace/status";
 import { answerNotSupported } from "../worlds/call";
 import { CoreArea } from "../worlds/core-area";
@@ -32,8 +33,16 @@ import { takeGic } from "../worlds/gic-interface";
 import { setTeeAside } from "../worlds/preempt";
 import { TeeCore } from "../worlds/tee-core";
 import { frameOf } from "../worlds/world-context";
+import { hypervisorFault } from "./hypervisor-fault";
 import { forwardVector } from "./hypervisor-vector";
-import { KIND_FIQ, KIND_IRQ, KIND_SYNCHRONOUS, VECTOR_LOWER, vectorKind } from "./trapping-vectors";
+import {
+  KIND_FIQ,
+  KIND_IRQ,
+  KIND_SYNCHRONOUS,
+  VECTOR_CURRENT_SPX_SYNCHRONOUS,
+  VECTOR_LOWER,
+  vectorKind,
+} from "./trapping-vectors";
 
 const INSTRUCTION_SIZE: u64 = 4;
 
@@ -41,6 +50,7 @@ const INSTRUCTION_SIZE: u64 = 4;
 export function exitBeforeTee(core: CoreArea, vector: u32): void {
   const isGuests = vector >= VECTOR_LOWER && isEl1OrEl0(readSPSR_EL2()); // the hypervisor may jump to any vector
   if (isGuests && vectorKind(vector) === KIND_SYNCHRONOUS && core.awaitsTee !== 0) startGuest(core);
+  else if (vector === VECTOR_CURRENT_SPX_SYNCHRONOUS && isLockedDown()) hypervisorFault(core);
   else forwardVector(core, vector);
 }
 

@@ -16,7 +16,7 @@ import {
 import { readELR_EL2, readESR_EL2, readFAR_EL2, readSPSR_EL2 } from "../hw";
 import { recordViolation } from "../hypervisor/refuse";
 import { decodeStore, writeBackBase } from "../memory/store-instruction";
-import { fetchEl2, STORE_AGAIN, STORE_DONE, storeToTable } from "../memory/table-store";
+import { fetchEl2, STORE_AGAIN, STORE_DONE, STORE_REFUSED, storeToTable } from "../memory/table-store";
 import { storeOf } from "../storage";
 import { CoreArea } from "../worlds/core-area";
 import { frameOf } from "../worlds/world-context";
@@ -34,18 +34,16 @@ export function hypervisorFault(core: CoreArea): void {
     forwardVector(core, VECTOR_CURRENT_SPX_SYNCHRONOUS);
     return;
   }
-  const outcome = decodeStore(it, fetchEl2(elrEl2), frame) ? storeToTable(it) : STORE_NOT_DECODED;
+  const outcome = decodeStore(it, fetchEl2(elrEl2), frame) ? storeToTable(it) : STORE_REFUSED;
   if (outcome === STORE_DONE || outcome === STORE_AGAIN) {
     if (outcome === STORE_DONE) writeBackBase(it, frame);
     frame.elrEl3 = outcome === STORE_DONE ? elrEl2 + INSTRUCTION_SIZE : elrEl2;
     frame.spsrEl3 = spsrEl2;
     return;
   }
-  recordViolation(VIOLATION_STORE, readFAR_EL2());
+  if (outcome === STORE_REFUSED) recordViolation(VIOLATION_STORE, readFAR_EL2());
   forwardVector(core, VECTOR_CURRENT_SPX_SYNCHRONOUS);
 }
-
-const STORE_NOT_DECODED: u32 = 3;
 
 /** Whoever wrote these registers: only a return to EL2h, which is where the SMC came from, can follow. */
 function isStoreFault(esrEl2: u64, spsrEl2: u64): bool {

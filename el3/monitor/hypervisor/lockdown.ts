@@ -21,6 +21,10 @@ import {
   isb,
   loadAcquire32,
   lock,
+  readHCR_EL2,
+  readMAIR_EL2,
+  readSCTLR_EL2,
+  readTCR_EL2,
   readTTBR0_EL2,
   readVTCR_EL2,
   releaseCores,
@@ -29,15 +33,17 @@ import {
   tlbiAlle2is,
   unlock,
   waitWhileHeld,
+  writeHCR_EL2,
 } from "../hw";
 import { Machine } from "../machine";
 import { sha256Word } from "../measure/sha256";
 import { lockDownMemory } from "../memory/lockdown";
 import { CORE_MAX, coreArea, LOCK_MEMORY, machine } from "../storage";
-import { FATAL_STAGE1, FATAL_STAGE2_FORMAT } from "../trace/epitaph";
+import { FATAL_STAGE1, FATAL_STAGE1_CONTROL, FATAL_STAGE2_FORMAT } from "../trace/epitaph";
 import { recordEvent } from "../trace/events";
 import { publishMeasurement, publishProtection } from "../trace/status";
 import { CoreArea } from "../worlds/core-area";
+import { enforcedHcr, HCR_FORBIDDEN } from "./hcr";
 
 /** The stage-2 format that the monitor checks and shares tables of: walks from level 0, 4 KiB granule, 8-bit VMIDs. */
 const VTCR_FORMAT_MASK: u64 = VTCR_EL2_SL0_MASK | VTCR_EL2_TG0_MASK | VTCR_EL2_VS;
@@ -66,13 +72,26 @@ export function lockDown(core: CoreArea, vttbr: u64): void {
   } else {
     while (loadAcquire32(statePtr()) !== DONE) waitWhileHeld(core.index);
   }
+  takeControl(core);
+}
+
+/** From here on this core is under the rules: stage 2 on, exceptions of EL2 past the monitor. */
+function takeControl(core: CoreArea): void {
+  const it = machine();
+  const isSame =
+    readSCTLR_EL2() === it.sctlrEl2 &&
+    readTCR_EL2() === it.tcrEl2 &&
+    readMAIR_EL2() === it.mairEl2 &&
+    readVTCR_EL2() === it.vtcrEl2;
+  if (!isSame) fatal(FATAL_STAGE1_CONTROL, readSCTLR_EL2(), readTCR_EL2());
+  writeHCR_EL2(enforcedHcr(readHCR_EL2() & ~HCR_FORBIDDEN));
   installHypervisorVectors(core);
 }
 
 /** This core was asked to wait while another one works (the SGI of `holdCores`). */
 export function holdCore(core: CoreArea): void {
   waitWhileHeld(core.index);
-  if (isLockedDown()) installHypervisorVectors(core);
+  if (isLockedDown()) takeControl(core);
 }
 
 /** The other cores that are on, a bit each. */
@@ -89,6 +108,10 @@ function performLockdown(vttbr: u64): void {
   const ttbr0El2 = readTTBR0_EL2();
   checkCores(ttbr0El2);
   machine().controlDomainVttbr = vttbr;
+  machine().sctlrEl2 = readSCTLR_EL2();
+  machine().tcrEl2 = readTCR_EL2();
+  machine().mairEl2 = readMAIR_EL2();
+  machine().vtcrEl2 = vtcr;
   lock(LOCK_MEMORY);
   lockDownMemory(ttbr0El2 & TABLE_OUTPUT_ADDRESS_MASK);
   mapTrappingVectors(ttbr0El2);

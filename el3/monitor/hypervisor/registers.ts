@@ -21,7 +21,7 @@ import {
   VIOLATION_REGISTER,
   VIOLATION_STAGE2_ROOT,
 } from "../../../abi/status";
-import { HCR_EL2_E2H, HCR_EL2_TGE, HCR_EL2_TSC, HCR_EL2_VM } from "../arm/registers.gen";
+import { HCR_EL2_TSC } from "../arm/registers.gen";
 import {
   readMAIR_EL2,
   readSCTLR_EL2,
@@ -38,14 +38,13 @@ import {
 } from "../hw";
 import { CoreArea } from "../worlds/core-area";
 import { ExceptionFrame, readRegister } from "../worlds/exception-frame";
+import { enforcedHcr, HCR_FORBIDDEN } from "./hcr";
 import { isLockedDown } from "./lockdown";
 import { refuseInstruction } from "./refuse";
 import { loadStage2Root } from "./stage2-root";
 
 /** No register of 64 bits that is written here can hold all ones. */
 const NO_VALUE: u64 = u64.MAX_VALUE;
-/** EL1 as a guest of EL2, and EL2 itself without VHE: else other registers and other tables would count. */
-const HCR_FORBIDDEN: u64 = HCR_EL2_TGE | HCR_EL2_E2H;
 
 export function writeTranslationRegister(core: CoreArea, frame: ExceptionFrame, imm16: u32): void {
   const value = readRegister(frame, imm16 & HARDENED_RT_MASK);
@@ -65,7 +64,7 @@ export function writeTranslationRegister(core: CoreArea, frame: ExceptionFrame, 
 function writeHcr(core: CoreArea, frame: ExceptionFrame, value: u64): void {
   if (!isLockedDown()) writeHCR_EL2(value & ~HCR_EL2_TSC);
   else if ((value & HCR_FORBIDDEN) !== 0) refuseInstruction(core, frame, VIOLATION_HCR, value);
-  else writeHCR_EL2((value & ~HCR_EL2_TSC) | HCR_EL2_VM);
+  else writeHCR_EL2(enforcedHcr(value));
 }
 
 function performWrite(core: CoreArea, frame: ExceptionFrame, register: u32, value: u64): void {

@@ -26,7 +26,8 @@ export function loadStage2Root(core: CoreArea, value: u64): bool {
   core.guest = null;
   const guest = guestWithVttbr(vttbr);
   if (guest !== null) loadGuestRoot(core, guest, vttbr);
-  else if (vttbr === 0 || vttbr === machine().controlDomainVttbr) load(core, vttbr);
+  else if (vttbr === 0) load(core, isLockedDown() ? emptyVttbr(0) : 0);
+  else if (vttbr === machine().controlDomainVttbr) load(core, vttbr);
   else if (rootPaOf(vttbr) === machine().emptyRootPa || hasNoEntry(rootPaOf(vttbr)))
     loadEmptyRoot(core, vttbr);
   else if (isRefused(vttbr)) load(core, vttbr);

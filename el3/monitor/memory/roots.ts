@@ -4,7 +4,7 @@
 
 import { PAGE_FREE, PAGE_STAGE2_TABLE } from "../../../abi/pages";
 import { PAGE_SIZE } from "../arm/page-tables.gen";
-import { VTTBR_EL2_BADDR_MASK, VTTBR_EL2_VMID_SHIFT } from "../arm/registers.gen";
+import { VTTBR_EL2_VMID_SHIFT } from "../arm/registers.gen";
 import { isRootOfGuest } from "../guests/lookup";
 import { rootPaOf } from "../guests/stage2";
 import { readPhysical64 } from "../hw";
@@ -15,13 +15,14 @@ import { isValid } from "./table-entries";
 
 const VMIDS: u64 = 256; // VTCR_EL2.VS is 0
 /** Owner of the empty root: the last S world's VMID, which no root of the hypervisor's can have. */
-const EMPTY_ROOT_OWNER: u32 = 255;
+export const EMPTY_ROOT_OWNER: u32 = 255;
 
 /** Whether the hypervisor may load this value; a root that is new is checked and bound. 0 is no root at all. */
 export function admitRoot(vttbr: u64): bool {
   const vmid = vttbr >> VTTBR_EL2_VMID_SHIFT;
   const rootPa = rootPaOf(vttbr);
-  if (vmid >= VMIDS - <u64>GUEST_MAX || (vttbr & VTTBR_EL2_BADDR_MASK) % PAGE_SIZE !== 0) return false;
+  // CnP and the other low bits too: a root has one name, by which its guest is known.
+  if (vmid >= VMIDS - <u64>GUEST_MAX || vttbr % PAGE_SIZE !== 0) return false;
   if (!isTablePlace(rootPa)) return false;
   if (rootPa === machine().emptyRootPa) return true;
   const bound = boundRootPa(<u32>vmid);

@@ -24,6 +24,7 @@ import { isTablePlace } from "./stage2-tables";
 import {
   isAlignedLeaf,
   isExecutable,
+  isLeaf,
   isReserved,
   isTableEntry,
   isValid,
@@ -58,6 +59,7 @@ function isMonitors(entry: u64, level: u32): bool {
 
 function storeLeaf(entryPa: u64, old: u64, value: u64, level: u32, address: u64): bool {
   if (isValid(value) && !mayMap(old, value, level, address)) return false;
+  if (isValid(value) && isExecutable(value)) return rewriteText(entryPa, value, level, address);
   if (isValid(old)) {
     writePhysical64(entryPa, isValid(value) ? 0 : value);
     invalidate(level, address);
@@ -67,6 +69,20 @@ function storeLeaf(entryPa: u64, old: u64, value: u64, level: u32, address: u64)
   if (isValid(value) || !isValid(old)) writePhysical64(entryPa, value);
   dsbSy();
   return true;
+}
+
+/** The same text, mapped with other attributes: it stays text, its one mapping counted as it was. */
+function rewriteText(entryPa: u64, value: u64, level: u32, address: u64): bool {
+  writePhysical64(entryPa, 0);
+  invalidate(level, address);
+  writePhysical64(entryPa, value);
+  dsbSy();
+  return true;
+}
+
+/** Whether a store of several entries that is refused at a later one could be undone: text that is gone stays gone. */
+export function isUndoable(old: u64, value: u64, level: u32): bool {
+  return value === old || !isLeaf(old, level) || !isExecutable(old);
 }
 
 /** Nothing executable is added; nothing protected becomes writable; nothing of the monitor's is named. */

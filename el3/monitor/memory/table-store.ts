@@ -5,12 +5,12 @@ import { PAGE_FREE, PAGE_GUEST, PAGE_STAGE1_TABLE, PAGE_STAGE2_TABLE } from "../
 import { PAGE_SIZE } from "../arm/page-tables.gen";
 import { lock, readPhysical32, readPhysical64, unlock } from "../hw";
 import { LOCK_MEMORY, machine, storeUndo, treeWalk } from "../storage";
-import { isRam, pageState } from "./pages";
+import { isRam, pageState, tableLevel } from "./pages";
 import { isRoot, releaseRoot } from "./roots";
-import { storeStage1 } from "./stage1-store";
+import { isUndoable, storeStage1 } from "./stage1-store";
 import { storeStage2 } from "./stage2-store";
 import { Store } from "./store-instruction";
-import { isExecutable } from "./table-entries";
+import { isExecutable, isWritable } from "./table-entries";
 import { NOT_MAPPED, translateEl2 } from "./translate";
 
 /** The store is done. */
@@ -19,6 +19,8 @@ export const STORE_DONE: u32 = 0;
 export const STORE_AGAIN: u32 = 1;
 /** Not allowed: nothing has changed. */
 export const STORE_REFUSED: u32 = 2;
+/** The page is the hypervisor's own, and read-only because it wants it so: a fault like any other. */
+export const STORE_ITS_OWN_FAULT: u32 = 3;
 
 const ENTRY_SIZE: u64 = 8;
 const INSTRUCTION_SIZE: u64 = 4;
@@ -49,9 +51,11 @@ function storeAll(it: Store): u32 {
   if (pa === NOT_MAPPED || !isRam(pa) || (pa % PAGE_SIZE) + size > PAGE_SIZE || pa % it.size !== 0)
     return STORE_REFUSED;
   const state = pageState(pa);
-  if (state === PAGE_FREE || state === PAGE_GUEST) return STORE_AGAIN;
+  const isWritableNow = isWritable(treeWalk().entry);
+  if (state === PAGE_FREE || state === PAGE_GUEST) return isWritableNow ? STORE_AGAIN : STORE_ITS_OWN_FAULT;
   const pagePa = pa - (pa % PAGE_SIZE);
   if (isRoot(pagePa) && releaseRoot(pagePa)) return STORE_AGAIN; // an old one that is nobody's root any more
+  if (it.count > 1 && state === PAGE_STAGE1_TABLE && !isUndoableAt(pa, it)) return STORE_REFUSED;
   for (let done: u32 = 0; done < it.count; done++) {
     const at = pa + <u64>done * it.size;
     const entryPa = at - (at % ENTRY_SIZE);
@@ -62,6 +66,16 @@ function storeAll(it: Store): u32 {
   }
   machine().tableStores++;
   return STORE_DONE;
+}
+
+function isUndoableAt(pa: u64, it: Store): bool {
+  const level = tableLevel(pa - (pa % PAGE_SIZE));
+  for (let index: u32 = 0; index < it.count; index++) {
+    const at = pa + <u64>index * it.size;
+    const entryPa = at - (at % ENTRY_SIZE);
+    if (!isUndoable(readPhysical64(entryPa), merged(entryPa, at, it, index), level)) return false;
+  }
+  return true;
 }
 
 function storeEntry(state: u32, entryPa: u64, value: u64): bool {
