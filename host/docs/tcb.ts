@@ -34,6 +34,7 @@ export const REASONS: readonly (readonly [folder: string, reason: string])[] = [
   ["el3/monitor/dma", "decides what devices reach"],
   ["el3/monitor/guests", "gives TEE RAM and stage-2 tables, and takes them back"],
   ["el3/monitor/devices", "acts for a TEE on addresses and values that the TEE chose"],
+  ["el3/monitor/dma", "programs the SMMU; what it maps, every device can read and write"],
   ["el3/monitor/boot", "sets what every lower level inherits: security state, interrupt groups, traps"],
   ["el3/monitor/trace", "writes where the normal world reads"],
   ["el3/monitor/arm", "bits of registers, descriptors and instructions, generated from `arm/`"],

@@ -58,6 +58,8 @@ test("a queue that overflows loses records, says so, and goes on", async () => {
     assert.match(lab.dmaEvents.at(-1)!, /^dma-lost /);
   }
   assert.equal(lab.status.dmaBlocked, 2 * QUEUE);
+  lab.try(lab.poolPa + 5 * PAGE);
+  assert.equal(lab.dmaEvents.at(-1), blocked(lab.poolPa + 5 * PAGE));
 });
 
 test("an error of the SMMU is acknowledged and told", async () => {

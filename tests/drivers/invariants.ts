@@ -15,7 +15,7 @@ const SLOT_511 = 511 * 8;
 
 /** Every rule that is broken now, in words. */
 export function brokenInvariants(lab: Lab): string[] {
-  return [...coreRules(lab), ...claimRules(lab), ...poolRules(lab), ...memoryRules(lab)];
+  return [...coreRules(lab), ...claimRules(lab), ...poolRules(lab), ...memoryRules(lab), ...dmaRules(lab)];
 }
 
 /** Slots that have a guest, by the monitor's books. */
@@ -97,6 +97,15 @@ function* memoryRules(lab: Lab): Generator<string> {
   }
   for (const pa of machine.writesOutsidePool)
     if (pa !== lab.hypervisor.rootPa + SLOT_511) yield `EL3 wrote 0x${pa.toString(16)}, which is not its own`;
+}
+
+/** Devices reach RAM, but neither the pool's start nor any TEE's. */
+function* dmaRules(lab: Lab): Generator<string> {
+  const { smmu, bootPackage, poolTeePa } = lab.machine;
+  const tees = Array.from({ length: lab.slotCount }, (_, slot) => poolTeePa + slot * TEE_RAM_SIZE);
+  for (const pa of [bootPackage.poolPa, ...tees])
+    if (smmu.find(0, pa) !== undefined) yield `devices reach 0x${pa.toString(16)}`;
+  if (smmu.find(0, bootPackage.ramPa) !== bootPackage.ramPa) yield "devices do not reach RAM";
 }
 
 /** Places that the normal world or the hypervisor can read and that hold a word which satisfies `isSecret`. */

@@ -103,6 +103,8 @@ export class Smmu {
   #consumeCommands(): void {
     if ((this.get("CR0") & FIELDS("CR0_CMDQEN")) === 0) return;
     const entries = 2 ** Number((this.#registers.get(at("CMDQ_BASE")) ?? 0n) & LOG2SIZE_MASK);
+    if ((this.get("CMDQ_PROD") - this.get("CMDQ_CONS") + 2 * entries) % (2 * entries) > entries)
+      throw new MachineCheck("more commands than the queue holds");
     for (let index = this.get("CMDQ_CONS"); index !== this.get("CMDQ_PROD"); index = this.get("CMDQ_CONS")) {
       const pa = this.#base("CMDQ_BASE") + (index % entries) * size("SMMU_COMMAND_SIZE");
       if (!this.#execute(this.#memory.read64(pa), this.#memory.read64(pa + 8))) {
@@ -149,13 +151,21 @@ export class Smmu {
 
   /** Where an access ends, in physical memory; undefined: it is aborted, and perhaps recorded. */
   access(stream: number, address: number): number | undefined {
+    const found = this.find(stream, address);
+    if (found !== undefined || !this.#isOn) return found;
+    const isStream = this.#contextOf(stream) !== undefined;
+    const type = isStream ? "F_TRANSLATION" : "C_BAD_STREAMID";
+    return this.#record(stream, word(`SMMU_EVENT0_TYPE_${type}`), address);
+  }
+
+  /** The same without a trace. */
+  find(stream: number, address: number): number | undefined {
     if (!this.#isOn) return (this.get("GBPA") & FIELDS("GBPA_ABORT")) !== 0 ? undefined : address;
     const context = this.#contextOf(stream);
     if (context === "bypass") return address;
-    if (context === undefined) return this.#record(stream, word("SMMU_EVENT0_TYPE_C_BAD_STREAMID"), address);
+    if (context === undefined) return undefined;
     this.#walk(context, address);
-    const found = this.#known(address);
-    return found ?? this.#record(stream, word("SMMU_EVENT0_TYPE_F_TRANSLATION"), address);
+    return this.#known(address);
   }
 
   /** What devices wait for is looked up at any time. */
