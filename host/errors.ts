@@ -1,6 +1,6 @@
 // What a user can do something about. Anything else that is thrown is a bug of ours.
 
-const FREE_SPACE_HINT = "free space, or set VTZ_CACHE to a folder on a larger disk";
+export const FREE_SPACE_HINT = "free space, or set VTZ_CACHE and VTZ_STATE to folders on a larger disk";
 const OWN_FOLDERS_HINT = "set VTZ_CACHE and VTZ_STATE to folders you own";
 
 export class UserError extends Error {

@@ -38,6 +38,8 @@ export async function runAll(options: TestOptions): Promise<Counts> {
   if (wants("unit")) await runFiles(UNIT_FILES, options, true, counts);
   // Boots share two cores: one after another, or their time limits would say nothing.
   if (wants("boots")) await runFiles(BOOT_FILES, options, false, counts);
+  if (options.pattern !== undefined && counts.passed + counts.failed === 0)
+    process.stdout.write(`\nno test's name matches “${options.pattern}”\n`);
   process.stdout.write(`\n${counts.passed} passed, ${counts.failed} failed\n`);
   return counts;
 }

@@ -1,5 +1,7 @@
 // vtz completion: a bash script that completes commands, options, and the names of machines and guests.
 
+import { TEE_NAMES } from "../../el1/tees/profiles.ts";
+import { LOG_NAMES } from "../machine/logs.ts";
 import type { Command } from "./command.ts";
 import { command, say } from "./command.ts";
 
@@ -32,7 +34,7 @@ function script(names: readonly string[], options: readonly string[]): string {
     return
   fi
   case \${COMP_WORDS[COMP_CWORD - 1]} in
-    --tee) COMPREPLY=($(compgen -W "optee-4.5 optee-4.10" -- "$word")); return ;;
+    --tee) COMPREPLY=($(compgen -W "${TEE_NAMES.join(" ")}" -- "$word")); return ;;
     --machine | -m) words="$("\${COMP_WORDS[0]}" ps --names machines 2>/dev/null)"
       COMPREPLY=($(compgen -W "$words" -- "$word")); return ;;
   esac
@@ -40,7 +42,10 @@ function script(names: readonly string[], options: readonly string[]): string {
 ${options.join("\n")}
   esac
   case \${COMP_WORDS[1]} in
-    console | exec | logs | down) words="$words $("\${COMP_WORDS[0]}" ps --names guests 2>/dev/null)" ;;
+    console | exec) words="$words dom0 $("\${COMP_WORDS[0]}" ps --names guests 2>/dev/null)" ;;
+    logs) words="$words ${[...LOG_NAMES, "events"].join(" ")} $("\${COMP_WORDS[0]}" ps --names guests 2>/dev/null)" ;;
+    test) words="$words check unit boots" ;;
+    down) words="$words $("\${COMP_WORDS[0]}" ps --names guests 2>/dev/null)" ;;
     cp) words="$words $("\${COMP_WORDS[0]}" ps --names guests 2>/dev/null | sed 's/$/:/')"; compopt -o nospace -o default ;;
     harden | demo | up) compopt -o default ;;
   esac

@@ -27,7 +27,9 @@ export default command({
       throw new UserError(
         "no-register",
         error.message,
-        suggestions.length === 0 ? undefined : `did you mean ${suggestions.join(", ")}?`,
+        suggestions.length === 0
+          ? "all that are known: docs/registers.md"
+          : `did you mean ${suggestions.join(", ")}?`,
       );
     }
   },

@@ -7,6 +7,15 @@ import { hardenXen } from "../rewriter/harden.ts";
 import { hardeningReport } from "../rewriter/report.ts";
 import { command, jsonOption, say, sayJson } from "./command.ts";
 
+function hardenFile(path: string, image: Uint8Array): ReturnType<typeof hardenXen> {
+  try {
+    return hardenXen(image);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(error.code, `${path}: ${error.message}`, error.hint);
+  }
+}
+
 export default command({
   name: "harden",
   description: "Replace a Xen image's writes of translation registers by calls of the monitor",
@@ -29,7 +38,7 @@ export default command({
     const image = await readFile(args.image).catch((error: NodeJS.ErrnoException) => {
       throw new UserError("no-file", `${args.image} cannot be read (${error.code})`);
     });
-    const result = hardenXen(image);
+    const result = hardenFile(args.image, image);
     const output = args.output ?? `${args.image}-hardened`;
     await writeAtomically(output, result.image).catch((error: unknown) => {
       throw explainFileError(error, `writing ${output}`);

@@ -32,7 +32,12 @@ export default command({
 
 async function printFrom(path: string, start: number): Promise<number> {
   const size = (await stat(path).catch(() => undefined))?.size;
-  if (size === undefined) throw new UserError("no-log", `${path} does not exist`);
+  if (size === undefined)
+    throw new UserError(
+      "no-log",
+      `there is no ${path}`,
+      "machines that run or ran: `vtz ps`, `vtz logs -m NAME`",
+    );
   if (size <= start) return start;
   for await (const chunk of createReadStream(path, { start, end: size - 1 }))
     process.stdout.write(chunk as Buffer);

@@ -3,7 +3,7 @@
 
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { UserError } from "../errors.ts";
+import { FREE_SPACE_HINT, UserError } from "../errors.ts";
 import { makeFolder } from "../make-folder.ts";
 import { cacheFolder } from "../paths.ts";
 import { type ToolOutput, tryTool } from "../run-tool.ts";
@@ -113,12 +113,7 @@ export function aptError(output: ToolOutput, doing: string): UserError {
   const first = /^E: (.*)$/m.exec(text)?.[1] ?? `exit code ${output.exitCode}`;
   const cause = new Error(text);
   if (/No space left on device|Disk quota exceeded|don't have enough free space/.test(text)) {
-    return new UserError(
-      "disk-full",
-      `no space left while ${doing}`,
-      "free space, or set VTZ_CACHE to a folder on a larger disk",
-      cause,
-    );
+    return new UserError("disk-full", `no space left while ${doing}`, FREE_SPACE_HINT, cause);
   }
   if (/Hash Sum mismatch|Hashes of received file|unexpected size/.test(text)) {
     return new UserError(
@@ -141,12 +136,7 @@ export function aptError(output: ToolOutput, doing: string): UserError {
       text,
     )
   ) {
-    return new UserError(
-      "no-network",
-      `cannot reach the Debian mirror while ${doing}`,
-      "check the network and the host's apt configuration: sudo apt-get update",
-      cause,
-    );
+    return new UserError("no-network", `cannot reach the Debian mirror while ${doing}`, mirrorHint(), cause);
   }
   if (/Unable to locate package|was not found|Can't find a source|404 +Not Found/i.test(text)) {
     return new UserError(
@@ -202,4 +192,11 @@ Dir::Etc::PreferencesParts "/dev/null";
 function sourcesFile(suite: Suite, mirror: Mirror): string {
   const signedBy = mirror.signedBy === undefined ? "" : `Signed-By: ${mirror.signedBy}\n`;
   return `Types: deb\nURIs: ${mirror.uri}\nSuites: ${suite}\nComponents: main\n${signedBy}`;
+}
+
+function mirrorHint(): string {
+  const { VTZ_DEBIAN_MIRROR: override } = process.env;
+  if (override !== undefined && override !== "")
+    return `check the network, and VTZ_DEBIAN_MIRROR=${override}`;
+  return "check the network and the host's apt configuration: sudo apt-get update";
 }

@@ -1,8 +1,8 @@
 // A machine: QEMU with the monitor, Xen and dom0, and the guests that were created in it. What the commands of
 // `vtz` do, as an API for scripts and tests.
 
-import { readdir, readFile, rm, stat } from "node:fs/promises";
-import { dirname, join, relative } from "node:path";
+import { readFile, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AgentClient, ExecOptions } from "../agent/agent-client.ts";
 import { createGuest, destroyGuest } from "../agent/guests.ts";
@@ -18,7 +18,6 @@ import { describeMachine, type MachineDescription, refuseFullPool } from "./desc
 import { type DiskSpec, emptyWindow, fillWindow } from "./disk.ts";
 import { explainFault } from "./faults.ts";
 import { lockPath, withMachineLock } from "./machine-lock.ts";
-import { shellQuote } from "./shell.ts";
 import { SocketFolder } from "./sockets.ts";
 import { bootMachine, type MachineOptions } from "./start.ts";
 import {
@@ -191,17 +190,6 @@ export class Machine {
   async push(where: string, localPath: string, remotePath: string, mode = 0o644): Promise<void> {
     const agent = await this.#agent(where);
     await this.#alive(agent.push(localPath, remotePath, mode));
-  }
-
-  async pushFolder(where: string, localFolder: string, remoteFolder: string): Promise<void> {
-    const entries = await readdir(localFolder, { recursive: true, withFileTypes: true });
-    const files = entries
-      .filter((entry) => entry.isFile())
-      .map((entry) => join(entry.parentPath, entry.name));
-    const remoteOf = (path: string) => join(remoteFolder, relative(localFolder, path));
-    const folders = [...new Set([remoteFolder, ...files.map((path) => dirname(remoteOf(path)))])];
-    await this.run(where, `mkdir -p ${folders.map(shellQuote).join(" ")}`);
-    for (const path of files) await this.push(where, path, remoteOf(path), (await stat(path)).mode & 0o777);
   }
 
   async pull(where: string, remotePath: string, localPath: string): Promise<void> {
