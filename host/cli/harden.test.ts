@@ -57,7 +57,7 @@ test("a refused image is refused in one line and a hint, and nothing is written"
   const { stderr, exitCode } = await harden("odd");
 
   assert.equal(exitCode, 2);
-  assert.match(stderr, /^vtz: the image has `msr TTBR1_EL2, x3` at 0x40 .*no call$/m);
+  assert.match(stderr, /^vtz: odd: the image has `msr TTBR1_EL2, x3` at 0x40 .*no call$/m);
   assert.equal(stderr.split("\n").length, 2);
   assert.equal(existsSync(join(folder, "odd-hardened")), false);
 });
