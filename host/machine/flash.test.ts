@@ -104,6 +104,8 @@ test("the pool lies at the top of RAM, aligned, and the hypervisor has all below
     hypervisorSize: 1952 * MIB,
   });
   assert.equal(layOutRam(2050 * MIB, 4).poolPa, 0xba000000);
+  // 24 bytes for each page: its record, its entry in the direct map, its entry in the table of devices.
+  assert.equal(layOutRam(64 * 1024 * MIB, 4).poolSize, (16 + 3 * 128 + 16 + 64) * MIB);
   assert.throws(() => layOutRam(64 * MIB, 4), /cannot hold/);
 });
 
