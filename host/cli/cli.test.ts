@@ -34,6 +34,8 @@ const MISTAKES: [string, string[], RegExp][] = [
   ["an option without its value", ["up", "--guests"], /--guests wants a value/],
   ["a number that is none", ["demo", "--guests", "many"], /--guests many: not a whole number/],
   ["a number out of range", ["up", "--vcpus", "99"], /--vcpus 99: not a whole number from 1 to/],
+  ["a disk that is too large", ["up", "--disk", "999999"], /--disk 999999: not a whole number from 1 to/],
+  ["a disk image that is not there", ["up", "--disk", "nothing.raw"], /nothing.raw is not a file/],
   ["an unknown TEE", ["demo", "--tee", "optee-9"], /optee-9/],
   ["no machine", ["exec", "guest1", "--", "true"], /machine “default” does not run/],
   ["no command to execute", ["exec", "guest1"], /no command/],
@@ -65,6 +67,17 @@ const BAD_CONFIGS: [string, string, RegExp][] = [
   ["is a list", "[]", /the file must be an object/],
   ["has guests that are no list", '{ "guests": 2 }', /“guests” must be a list/],
   ["has a number out of range", '{ "guests": [{ "vcpus": 9 }] }', /--vcpus 9: not a whole number/],
+  [
+    "has a disk that is none",
+    '{ "guests": [{ "disk": true }] }',
+    /“disk” of a guest must be a number of MiB or/,
+  ],
+  [
+    "has a network that is none",
+    '{ "guests": [{ "network": "yes" }] }',
+    /“network” of a guest must be true or/,
+  ],
+  ["has a disk of a part of a MiB", '{ "guests": [{ "disk": 0.5 }] }', /--disk 0.5: not a whole number/],
   ["has an unknown TEE", '{ "tee": "optee-9" }', /no TEE is called “optee-9”/],
 ];
 

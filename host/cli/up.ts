@@ -2,6 +2,7 @@
 
 import { TEE_NAMES } from "../../el1/tees/profiles.ts";
 import { UserError } from "../errors.ts";
+import { diskSize } from "../machine/disk.ts";
 import { Machine, type MachineOptions } from "../machine/machine.ts";
 import { endProcess } from "../qemu/process.ts";
 import { ensureHost } from "../setup/install.ts";
@@ -52,6 +53,7 @@ export default command({
   async run({ args }) {
     const config = args.config === undefined ? {} : await readConfig(args.config);
     const request = resolveUp(args, config);
+    for (const { disk } of request.guests) if (disk !== undefined) await diskSize(disk);
     const progress = new Progress();
     await ensureHost(progress.line);
     const { name } = request.machine;

@@ -17,6 +17,14 @@ test("a guest's configuration says what was asked for", () => {
   assert.ok(!guestConfig({ ...SPEC, withTee: false }).includes("device_tree"));
 });
 
+test("a guest has a disk and a network card only when asked, each of its slot", () => {
+  const config = guestConfig({ ...SPEC, slot: 3, disk: { start: 0, size: 4096 }, hasNetwork: true });
+  assert.match(config, /^disk = \["phy:\/dev\/vda4,xvda,w"\]$/m);
+  assert.match(config, /^vif = \["bridge=xenbr0,mac=00:16:3e:00:00:03"\]$/m);
+  assert.match(config, /^extra = ".* vtz\.ip=10\.0\.2\.23"$/m);
+  assert.doesNotMatch(guestConfig(SPEC), /^disk|^vif|vtz\.ip/m);
+});
+
 const wrong: [Partial<GuestSpec>, string][] = [
   [{ name: 'a"\nkernel = "/x' }, "bad-guest-name"],
   [{ name: "" }, "bad-guest-name"],

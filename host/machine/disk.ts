@@ -35,12 +35,7 @@ export async function makeDisk(folder: string): Promise<void> {
 
 /** Makes the slot's window what the guest shall find; nothing of the slot's last guest stays. */
 export async function fillWindow(folder: string, slot: number, spec: DiskSpec): Promise<DiskWindow> {
-  const size = await sizeOf(spec);
-  if (size === 0 || size > WINDOW_SIZE) {
-    const what = `a disk of ${size / MIB} MiB cannot be made`;
-    throw new UserError("bad-disk", what, `give 1 to ${DISK_SIZE_MAX_MIB} MiB`);
-  }
-  const window = { start: (slot + 1) * WINDOW_SIZE, size };
+  const window = { start: (slot + 1) * WINDOW_SIZE, size: await diskSize(spec) };
   await emptyWindow(folder, slot);
   if ("file" in spec) await copyInto(join(folder, DISK_FILE), window.start, spec.file);
   return window;
@@ -52,11 +47,18 @@ export async function emptyWindow(folder: string, slot: number): Promise<void> {
   await runTool("fallocate", ["--punch-hole", ...place, join(folder, DISK_FILE)], { package: "util-linux" });
 }
 
-async function sizeOf(spec: DiskSpec): Promise<number> {
-  if ("sizeMib" in spec) return spec.sizeMib * MIB;
-  const stats = await stat(spec.file).catch(() => undefined);
+/** In bytes; complains of a disk that cannot be made. */
+export async function diskSize(spec: DiskSpec): Promise<number> {
+  const size = "sizeMib" in spec ? spec.sizeMib * MIB : await fileDiskSize(spec.file);
+  if (size > 0 && size <= WINDOW_SIZE) return size;
+  const what = `a disk of ${size / MIB} MiB cannot be made`;
+  throw new UserError("bad-disk", what, `give 1 to ${DISK_SIZE_MAX_MIB} MiB`);
+}
+
+async function fileDiskSize(file: string): Promise<number> {
+  const stats = await stat(file).catch(() => undefined);
   if (stats?.isFile() !== true) {
-    throw new UserError("no-file", `${spec.file} is not a file`, "give a disk image, or a size in MiB");
+    throw new UserError("no-file", `${file} is not a file`, "give a disk image, or a size in MiB");
   }
   return Math.ceil(stats.size / SIZE_UNIT) * SIZE_UNIT;
 }
