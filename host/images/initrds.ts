@@ -18,7 +18,11 @@ const DOM0_MODULES = {
   vbd: ["xen-blkback"],
   vif: ["xen-netback", "bridge"],
 };
-const GUEST_MODULES = { boot: ["tee", "optee"], vbd: ["xen-blkfront", "ext4"], vif: ["xen-netfront"] };
+const GUEST_MODULES = {
+  boot: ["tee", "optee"],
+  vbd: ["xen-blkfront", "crc32c-generic", "ext4"],
+  vif: ["xen-netfront"],
+};
 const XEN_PROGRAMS = ["xl", "xenconsole", "xenstored", "xenconsoled", "xen-init-dom0"];
 /** As xl looks for them: for a disk, and for a network card on a bridge. */
 const HOTPLUG_SCRIPTS = ["block", "vif-bridge"];
@@ -53,6 +57,7 @@ export async function buildDom0Initrd(parts: Dom0Parts): Promise<Uint8Array> {
   for (const name of HOTPLUG_SCRIPTS) {
     tree.addFile(`etc/xen/scripts/${name}`, await ours("el1/dom0/hotplug"), 0o755);
   }
+  tree.addLink("var/lock", "../run/lock"); // xenconsole's
   tree.addFile("etc/xen/xl.conf", 'autoballoon="off"\n');
   tree.addFile(GUEST_KERNEL_PATH.slice(1), parts.guestKernel);
   tree.addFile(GUEST_INITRD_PATH.slice(1), parts.guestInitrd);

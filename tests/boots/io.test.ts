@@ -22,8 +22,8 @@ import { timeScale } from "./rows.ts";
 
 const MIB = 2 ** 20;
 const MINUTE = 60_000 * timeScale;
-const DISK_LOAD_MIB = 24;
-const NETWORK_LOAD_MIB = 4;
+const DISK_LOAD_MIB = 15;
+const NETWORK_LOAD_MIB = 3;
 const HTTP_PORT = 8000;
 const DOM0_ADDRESS = "10.0.2.15";
 const QEMU_ADDRESS = "10.0.2.2";
@@ -109,7 +109,7 @@ describe("disks, networks and xl", { timeout: 20 * MINUTE }, () => {
     await run(DOM0, load);
 
     assert.equal(
-      await run(DOM0, "dd if=/dev/vda bs=1M count=8 iflag=direct | cmp - /tmp/load && echo same"),
+      await run(DOM0, "dd if=/dev/vda bs=1M count=8 iflag=direct 2>/dev/null | cmp - /tmp/load && echo same"),
       "same",
     );
     assert.equal(`${await md5OfDisk(0, 8)}  -`, await run(DOM0, "md5sum </tmp/load; rm /tmp/load"));
@@ -247,9 +247,9 @@ describe("disks, networks and xl", { timeout: 20 * MINUTE }, () => {
 
   /** Types a line at the guest's console until the mark comes back. */
   async function typeAtConsole(guest: string, line: string, mark: string): Promise<string> {
-    const typed = `(for n in $(seq 120); do sleep 1; grep -q "vtz-init. ready" /tmp/shown && break; done
+    const typed = `(for n in $(seq 120); do sleep 1; grep -qE "vtz-init. ready|xenconsole:" /tmp/shown && break; done
       sleep 1; echo '${line}'
-      for n in $(seq 120); do sleep 1; grep -q '${mark}' /tmp/shown && break; done)`;
+      for n in $(seq 120); do sleep 1; grep -qE '${mark}|xenconsole:' /tmp/shown && break; done)`;
     return run(DOM0, `>/tmp/shown; ${typed} | xl console -t vuart ${guest} >/tmp/shown; cat /tmp/shown`);
   }
 
