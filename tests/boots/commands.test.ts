@@ -1,7 +1,7 @@
 // The commands of a day, as a user types them, on a machine that outlives them.
 
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -76,6 +76,23 @@ describe("commands", { timeout: 6 * MINUTE }, () => {
 
     assert.deepEqual(await readFile(join(folder, "back.json")), await readFile(join(folder, "lab.json")));
     assert.match((await vtz(["cp", "-m", "lab", "web:/nothing", "."])).stderr, /\/nothing/);
+  });
+
+  test("cp brings a folder in and out", async () => {
+    await mkdir(join(folder, "tas", "empty"), { recursive: true });
+    await writeFile(join(folder, "tas", "a b"), "x");
+    await vtz(["cp", "-m", "lab", "tas", "web:/tmp/"]);
+    await vtz(["cp", "-m", "lab", "web:/tmp/tas", "tas-back"]);
+
+    assert.deepEqual((await readdir(join(folder, "tas-back"))).sort(), ["a b", "empty"]);
+  });
+
+  test("exec -i passes input on, exec without it does not wait for any", async () => {
+    assert.equal(
+      (await vtz(["exec", "-m", "lab", "-i", "web", "--", "cat"], "one\ntwo\n")).stdout,
+      "one\ntwo",
+    );
+    assert.equal((await vtz(["exec", "-m", "lab", "web", "--", "cat"], "unread")).stdout, "");
   });
 
   test("console talks to the guest's shell, and logs remember it", async () => {
