@@ -39,6 +39,8 @@ export interface MachineOptions {
   /** True: QEMU waits at reset for gdb; nobody waits for dom0. */
   readonly isHalted?: boolean;
   readonly isCounting?: boolean;
+  /** Appended to Xen's command line. */
+  readonly xenArguments?: string;
   readonly bootTimeoutMs?: number;
   readonly onProgress?: (line: string) => void;
   /** Called with QEMU's process as soon as there is one. */
@@ -71,6 +73,7 @@ export async function bootMachine(options: MachineOptions): Promise<MachineState
     coreCount: settings.coreCount,
     ramSize: settings.ramSize,
     dom0Memory: settings.dom0Memory,
+    ...(options.xenArguments === undefined ? {} : { xenArguments: options.xenArguments }),
     options: { isHalted: options.isHalted === true, isCounting: options.isCounting === true },
     ...(hasMonitor
       ? { flash: await flashOptions(options.teeImage, images, ram, settings.coreCount, onProgress) }
