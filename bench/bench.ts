@@ -11,7 +11,7 @@ import { buildFirmware } from "../host/toolchain/build-firmware.ts";
 import { callsInLog, logExecution } from "./execution-log.ts";
 import { type InvokeFigures, measureInvokes } from "./invokes.ts";
 import type { LevelTotals } from "./levels.ts";
-import { PROBE_TURN_INSTRUCTIONS, Probe } from "./probe.ts";
+import { CALLER, PROBE_TURN_INSTRUCTIONS, Probe } from "./probe.ts";
 import { buildProbe, type ProbeImage, readSymbol } from "./programs.ts";
 import type { Sample } from "./samples.ts";
 import { type Split, splitCalls } from "./split.ts";
@@ -88,7 +88,7 @@ async function measureSmcs(
   onProgress: (line: string) => void,
 ): Promise<{ smcs: Sample[]; split: Split }> {
   onProgress("starting the probe guest");
-  const probe = await Probe.start(machine, image);
+  const probe = await Probe.start(machine, image, CALLER);
   let smcs: Sample[];
   let log: string;
   try {

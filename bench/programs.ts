@@ -18,22 +18,31 @@ export interface ProbeImage {
   readonly image: string;
 }
 
-export async function buildProbe(): Promise<ProbeImage> {
+/** Calls its TEE. */
+export function buildProbe(): Promise<ProbeImage> {
+  return buildImage("probe", "image.S", ["probe.c", "console.c"]);
+}
+
+/** Makes the hypervisor work. */
+export function buildHypervisorProbe(): Promise<ProbeImage> {
+  return buildImage("hypervisor", "hypervisor.S", ["hypervisor.c", "peers.c", "interrupts.c", "console.c"]);
+}
+
+async function buildImage(name: string, head: string, sources: readonly string[]): Promise<ProbeImage> {
   const outDir = await outFolder();
   const target = ["--target=aarch64-none-elf"];
-  const objects = [
-    await compile(outDir, "image.S", target),
-    // The probe runs with the MMU off.
-    await compile(outDir, "probe.c", [...target, ...COMMON_FLAGS, "-mstrict-align"]),
-  ];
-  const elf = await link(outDir, "probe.elf", ["-T", join(SOURCES, "probe.ld"), ...objects]);
-  const image = join(outDir, "probe.img");
-  await run(outDir, "objcopy", "llvm", [`llvm-objcopy-${LLVM}`, "-O", "binary", elf, image]);
+  const objects = [await compile(outDir, head, target)];
+  // The probe runs with the MMU off.
+  for (const source of sources)
+    objects.push(await compile(outDir, source, [...target, ...COMMON_FLAGS, "-mstrict-align"]));
+  const elf = await link(outDir, `${name}.elf`, ["-T", join(SOURCES, "probe.ld"), ...objects]);
+  const image = join(outDir, `${name}.img`);
+  await run(outDir, `objcopy ${name}`, "llvm", [`llvm-objcopy-${LLVM}`, "-O", "binary", elf, image]);
   return { elf, image };
 }
 
 /** A static program for aarch64 Linux, from `<name>.c`. */
-export async function buildProgram(name: "invoke" | "dma"): Promise<string> {
+export async function buildProgram(name: string): Promise<string> {
   const outDir = await outFolder();
   const object = await compile(outDir, `${name}.c`, ["--target=aarch64-linux-gnu", ...COMMON_FLAGS]);
   return link(outDir, name, ["-static", object]);

@@ -23,16 +23,32 @@ export function parseSamples(text: string): Sample[] {
     const [, name, answer, calls, ticks] = match;
     const batchCalls = Number(calls);
     const batches = ticks!.trim().split(" ");
-    const perCall = batches
-      .map((word) => (Number(word) * NANOSECONDS_PER_TICK) / batchCalls)
-      .sort((a, b) => a - b);
+    const perCall = batches.map((word) => (Number(word) * NANOSECONDS_PER_TICK) / batchCalls);
     return {
-      name: name!,
-      median: perCall[perCall.length >> 1]!,
-      min: perCall[0]!,
-      mean: perCall.reduce((sum, value) => sum + value, 0) / perCall.length,
+      ...summary(name!, perCall),
       callCount: perCall.length * batchCalls,
       ...(answer === undefined ? {} : { answer }),
     };
   });
+}
+
+/** Samples of one call each, as one sample. */
+export function mergeSamples(name: string, samples: readonly Sample[]): Sample {
+  return {
+    ...summary(
+      name,
+      samples.map(({ median }) => median),
+    ),
+    callCount: samples.reduce((sum, { callCount }) => sum + callCount, 0),
+  };
+}
+
+function summary(name: string, perCall: readonly number[]): Omit<Sample, "callCount"> {
+  const sorted = perCall.toSorted((a, b) => a - b);
+  return {
+    name,
+    median: sorted[sorted.length >> 1]!,
+    min: sorted[0]!,
+    mean: perCall.reduce((sum, value) => sum + value, 0) / perCall.length,
+  };
 }

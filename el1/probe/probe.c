@@ -2,15 +2,8 @@
 //   m  times batches of calls and prints every batch's ticks
 //   p  makes PROFILE_CALLS calls of CALLS_UID, for a log of the host's that is on meanwhile
 //   q  powers off
-// The console is the hypervisor's emulated SBSA UART.
 
-#include <stdint.h>
-
-#define UART_PA 0x22000000
-#define UART_DATA 0x00
-#define UART_FLAGS 0x18
-#define UART_FLAGS_RXFE (1 << 4)
-#define UART_FLAGS_TXFF (1 << 5)
+#include "console.h"
 
 #define BATCH_COUNT 100
 #define BATCH_CALLS 100
@@ -26,43 +19,6 @@ struct call {
 	uint32_t function;
 	uint64_t (*measure)(uint32_t function, uint32_t count);
 };
-
-static uint32_t read_uart(uint32_t offset)
-{
-	return *(volatile uint32_t *)(uintptr_t)(UART_PA + offset);
-}
-
-static void print_char(char c)
-{
-	while (read_uart(UART_FLAGS) & UART_FLAGS_TXFF)
-		__asm__ volatile("wfe"); // the hypervisor lets others run
-	*(volatile uint32_t *)(uintptr_t)(UART_PA + UART_DATA) = (uint8_t)c;
-}
-
-static void print(const char *text)
-{
-	for (; *text != 0; text++)
-		print_char(*text);
-}
-
-static void print_number(uint64_t value, uint32_t base)
-{
-	char digits[24];
-	uint32_t length = 0;
-	do {
-		digits[length++] = "0123456789abcdef"[value % base];
-		value /= base;
-	} while (value != 0);
-	while (length > 0)
-		print_char(digits[--length]);
-}
-
-static char read_char(void)
-{
-	while (read_uart(UART_FLAGS) & UART_FLAGS_RXFE)
-		__asm__ volatile("wfe");
-	return (char)read_uart(UART_DATA);
-}
 
 static void measure(const struct call *call)
 {
@@ -80,7 +36,7 @@ static void measure(const struct call *call)
 	print_number(BATCH_CALLS, 10);
 	print(" ticks");
 	for (uint32_t batch = 0; batch < BATCH_COUNT; batch++) {
-		print_char(' ');
+		print(" ");
 		print_number(ticks[batch], 10);
 	}
 	print("\r\n");
@@ -104,23 +60,9 @@ static void measure_all(void)
 	print("probe: measured\r\n");
 }
 
-// clang may make calls of it even here.
-void *memcpy(void *to, const void *from, unsigned long size)
+void idle(void)
 {
-	for (unsigned long at = 0; at < size; at++)
-		((volatile char *)to)[at] = ((const char *)from)[at];
-	return to;
-}
-
-__attribute__((noreturn)) void failed(uint64_t esr_el1, uint64_t elr_el1)
-{
-	print("probe: exception, ESR_EL1 0x");
-	print_number(esr_el1, 16);
-	print(" ELR_EL1 0x");
-	print_number(elr_el1, 16);
-	print("\r\n");
-	for (;;)
-		__asm__ volatile("wfi");
+	__asm__ volatile("wfe");
 }
 
 void probe(void)

@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { byFolder, trustedFiles } from "../docs/tcb.ts";
-import { sizesFrom, tcbText, withTcbText } from "../docs/tcb-text.ts";
+import { sizesFrom, tcbSizes, tcbText, withTcbText } from "../docs/tcb-text.ts";
 import { writeAtomically } from "../machine/state.ts";
 import { projectFolder } from "../paths.ts";
 import { ensureHost } from "../setup/install.ts";
@@ -18,7 +18,7 @@ export default command({
   args: {
     ...jsonOption,
     files: { type: "boolean", description: "every file" },
-    write: { type: "boolean", description: "write the table of el3/README.md" },
+    write: { type: "boolean", description: "write the tables of README.md and el3/README.md" },
   },
   examples: ["vtz tcb", "vtz tcb --files", "vtz tcb --json | jq .sizes", "vtz tcb --write"],
   async run({ args }) {
@@ -27,9 +27,8 @@ export default command({
     const { symbols } = await buildFirmware();
     const sizes = sizesFrom(symbols);
     if (args.write === true) {
-      const path = join(projectFolder, "el3", "README.md");
-      await writeAtomically(path, withTcbText(await readFile(path, "utf8"), tcbText(files, sizes)));
-      return say(`${path}: written`);
+      await rewrite("README.md", tcbSizes(files, sizes));
+      return rewrite("el3/README.md", tcbText(files, sizes));
     }
     if (args.json === true) return sayJson({ sizes, folders: byFolder(files), files });
     const rows = args.files === true ? fileRows(files) : folderRows(files);
@@ -37,6 +36,12 @@ export default command({
     say(`\n${sizes.text} bytes of code, ${sizes.rodata} of constants, ${sizes.sram} of secure SRAM`);
   },
 });
+
+async function rewrite(document: string, text: string): Promise<void> {
+  const path = join(projectFolder, document);
+  await writeAtomically(path, withTcbText(await readFile(path, "utf8"), text));
+  say(`${path}: written`);
+}
 
 function folderRows(files: Parameters<typeof byFolder>[0]): string[][] {
   const folders = byFolder(files);

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { COMMANDS } from "../cli/commands.ts";
 import { projectFolder } from "../paths.ts";
 import { measure, REASONS, trustedFiles } from "./tcb.ts";
-import { listedFiles } from "./tcb-text.ts";
+import { listedFiles, writtenText } from "./tcb-text.ts";
 
 const GENERATED = "docs/registers.md";
 const documents = globSync(["*.md", "{abi,arm,bench,docs,el1,el2,el3,host,spec,tests}/**/*.md"], {
@@ -20,6 +20,15 @@ test("el3/README.md lists the files of the trusted code, no more and no fewer", 
 
   const listed = listedFiles(textOf("el3/README.md")).sort();
   assert.deepEqual(listed, files.map(({ path }) => path).sort(), "run `./vtz tcb --write`");
+});
+
+test("README.md shows the same sizes of the trusted code as el3/README.md, for every folder", async () => {
+  const sizes = writtenText(textOf("README.md"));
+  const folders = new Set((await trustedFiles(projectFolder)).map(({ folder }) => folder));
+
+  assert.ok(writtenText(textOf("el3/README.md")).startsWith(sizes), "run `./vtz tcb --write`");
+  for (const folder of folders) assert.ok(sizes.includes(`| \`${folder}/\` |`), folder);
+  assert.match(sizes, /^The binary: \d+ bytes of code/m);
 });
 
 test("every folder of the trusted code says why it is trusted, every file what it is", async () => {

@@ -1,4 +1,4 @@
-// The text of el3/README.md that is made by `vtz tcb --write`: a table by folder, then every file.
+// What `vtz tcb --write` writes into documents: a table by folder into README.md, the same and every file into el3/README.md.
 
 import { byFolder, REASONS, type TrustedFile } from "./tcb.ts";
 
@@ -28,6 +28,12 @@ export function sizesFrom(symbols: ReadonlyMap<string, bigint>): BinarySizes {
 }
 
 export function tcbText(files: readonly TrustedFile[], sizes: BinarySizes): string {
+  return [tcbSizes(files, sizes), ...byFolder(files).flatMap(({ folder }) => section(folder, files))].join(
+    "\n",
+  );
+}
+
+export function tcbSizes(files: readonly TrustedFile[], sizes: BinarySizes): string {
   const folders = byFolder(files);
   const total = (key: "fileCount" | "codeLines" | "generatedLines") =>
     folders.reduce((sum, folder) => sum + folder[key], 0);
@@ -43,7 +49,6 @@ export function tcbText(files: readonly TrustedFile[], sizes: BinarySizes): stri
     "",
     `The binary: ${sizes.text} bytes of code and ${sizes.rodata} of constants in secure flash (page aligned),`,
     `${sizes.sram} bytes of secure SRAM.`,
-    ...folders.flatMap(({ folder }) => section(folder, files)),
   ].join("\n");
 }
 
@@ -75,8 +80,13 @@ function wrap(text: string, indent = ""): string[] {
 /** `readme` with the part between the marks replaced. */
 export function withTcbText(readme: string, text: string): string {
   const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)];
-  if (begin < 0 || end < begin) throw new Error("el3/README.md has lost its marks");
+  if (begin < 0 || end < begin) throw new Error("the document has lost its marks for `vtz tcb`");
   return `${readme.slice(0, begin)}${BEGIN}\n\n${text}\n\n${readme.slice(end)}`;
+}
+
+/** What stands between the marks. */
+export function writtenText(document: string): string {
+  return document.slice(document.indexOf(BEGIN) + BEGIN.length, document.indexOf(END)).trim();
 }
 
 /** The files that a README made by `tcbText` lists. */

@@ -30,6 +30,8 @@ export interface BootFiles {
   readonly ramSize: number;
   /** In MiB, as Xen counts. */
   readonly dom0Memory: number;
+  /** Appended to Xen's command line. */
+  readonly xenArguments?: string;
   readonly options: QemuOptions;
 }
 
@@ -93,7 +95,7 @@ async function deviceTreeBytes(folder: string, files: BootFiles): Promise<Uint8A
     dom0MemoryMib: files.dom0Memory,
     dom0VcpuCount: 1,
     // Extents of 2 MiB at most: an S world shares tables, not 1 GiB blocks that Xen may split later.
-    xenArguments: "bootscrub=0 memop-max-order=9,9,9,9",
+    xenArguments: ["bootscrub=0 memop-max-order=9,9,9,9", files.xenArguments ?? ""].join(" ").trimEnd(),
     psci: flash === undefined ? "as-dumped" : "monitor",
     ...(options.isCounting === true ? { seed: FIXED_SEED } : {}),
   });

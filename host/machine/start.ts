@@ -44,6 +44,8 @@ export interface MachineOptions {
   readonly isCounting?: boolean;
   /** QEMU's `edu` device, for tests of DMA. */
   readonly hasEdu?: boolean;
+  /** Appended to Xen's command line. */
+  readonly xenArguments?: string;
   readonly bootTimeoutMs?: number;
   readonly onProgress?: (line: string) => void;
   /** Called with QEMU's process as soon as there is one. */
@@ -77,6 +79,7 @@ export async function bootMachine(options: MachineOptions): Promise<MachineState
     coreCount: settings.coreCount,
     ramSize: settings.ramSize,
     dom0Memory: settings.dom0Memory,
+    ...(options.xenArguments === undefined ? {} : { xenArguments: options.xenArguments }),
     options: {
       isHalted: options.isHalted === true,
       isCounting: options.isCounting === true,
