@@ -17,6 +17,8 @@ const WNR = 1n << 6n;
 const TRANSLATION_FAULT = 0x4n;
 const PERMISSION_FAULT = 0xcn;
 const SYNCHRONOUS = 0x200n;
+/** A store that hit a page which is read-only. */
+export const STORE_FAULT = esrOf(EC_DATA_ABORT_SAME, WNR | PERMISSION_FAULT | 3n);
 /** A core that is sent back so often to the same store would never get past it. */
 const ATTEMPTS_MAX = 4;
 

@@ -4,13 +4,13 @@
 import * as hardening from "../../abi/hardening.ts";
 import { DRAM_PA, XEN_PA } from "../../abi/memory-map.ts";
 import { PSCI_CPU_ON_64_FID } from "../../abi/smccc.ts";
-import type { Core } from "../machine/core.ts";
+import { type Core, EL2H, MASKED } from "../machine/core.ts";
 import { MachineCheck } from "../machine/errors.ts";
 import type { Machine } from "../machine/machine.ts";
 import { word } from "../machine/source-words.ts";
 import { assembleStore } from "../machine/store-execution.ts";
-import { executeStore, type StoreOutcome } from "./el2-stores.ts";
-import { exitToEl2, GROUP1_PRIORITY, smc } from "./exceptions.ts";
+import { executeStore, STORE_FAULT, type StoreOutcome } from "./el2-stores.ts";
+import { exitToEl2, GROUP1_PRIORITY, smc, stepVectors, toEl2 } from "./exceptions.ts";
 import { Stage2Tables } from "./stage2-tables.ts";
 import { Vcpu, VirtualMachine } from "./virtual-machine.ts";
 import { CODE_PAGE, directMapVa, imagePa, imageVa, XEN_VBAR, XenTables } from "./xen-memory.ts";
@@ -153,6 +153,24 @@ export class Hypervisor {
     core.pc = pc;
     core.pstate = pstate;
     return outcome;
+  }
+
+  /** A data abort of its own by this instruction, whatever it is; returns where the core goes on. */
+  faults(core: Core, instruction: number, far: bigint): bigint {
+    return this.faultsAt(core, this.plant(instruction), far);
+  }
+
+  /** The same at an address of the caller's choice, with another syndrome if need be. */
+  faultsAt(core: Core, va: bigint, far: bigint, esr = STORE_FAULT, pstate = EL2H | MASKED): bigint {
+    const before = [core.pc, core.pstate] as const;
+    core.pc = va;
+    core.pstate = pstate;
+    toEl2(core, "synchronous", { esr, far });
+    if (core.pc !== core.get("VBAR_EL2") + 0x200n) throw new MachineCheck("taken to another vector");
+    stepVectors(this.machine, core);
+    const after = core.pc;
+    [core.pc, core.pstate] = before;
+    return after;
   }
 
   /** `str x2, [x1]` */
