@@ -5,9 +5,7 @@ import { suite, test } from "node:test";
 import * as abi from "../../abi/boot-package.ts";
 import { assertFatal, isFatal } from "../drivers/asserts.ts";
 import { esrOf } from "../drivers/exceptions.ts";
-import { Hypervisor } from "../drivers/hypervisor.ts";
-import { aBootPackage, aLab, taggedValues } from "../drivers/lab.ts";
-import type { Core } from "../machine/core.ts";
+import { aBootPackage, aLab, anUnlockedMachine } from "../drivers/lab.ts";
 import { Machine } from "../machine/machine.ts";
 import { monitorModule } from "../machine/monitor.ts";
 
@@ -98,35 +96,21 @@ suite("what must never happen stops the machine", () => {
   });
 
   test("a hypervisor whose last top-level slot is taken", async () => {
-    const lab = await aLab();
-    const rootPa = lab.hypervisor.allocate();
-    lab.machine.memory.zero(rootPa, 0x1000);
-    lab.machine.memory.write64(rootPa + 511 * 8, 3n);
-    assertFatal(() => lab.hypervisor.writes(lab.core(0), "TTBR0", BigInt(rootPa)), "FATAL_VECTORS");
+    const { machine, hypervisor, lockDown } = await anUnlockedMachine();
+    machine.memory.write64(hypervisor.rootPa + 511 * 8, machine.memory.read64(hypervisor.rootPa + 20 * 8));
+    machine.memory.write64(hypervisor.rootPa + 20 * 8, 0n);
+    assertFatal(lockDown, "FATAL_VECTORS");
   });
 
-  /** A hypervisor that has done one thing differently, at the moment it runs its first VM. */
-  const lockDown = async (change: (hypervisor: Hypervisor, core: Core) => void) => {
-    const machine = new Machine(await monitorModule(), aBootPackage());
-    machine.reset();
-    const hypervisor = new Hypervisor(machine, taggedValues(0x1111n));
-    const core = machine.cores[0]!;
-    hypervisor.bootCore(core);
-    change(hypervisor, core);
-    hypervisor.run(core, hypervisor.controlDomain.vcpus[0]!);
-  };
-
   test("a hypervisor without write-back memory", async () => {
-    await assert.rejects(
-      lockDown((hypervisor, core) => hypervisor.writes(core, "MAIR", 0x4444n)),
-      (error) => isFatal(error, "FATAL_MAIR"),
-    );
+    const { hypervisor, core, lockDown } = await anUnlockedMachine();
+    hypervisor.writes(core, "MAIR", 0x4444n);
+    assertFatal(lockDown, "FATAL_MAIR");
   });
 
   test("a hypervisor whose stage 2 does not start at level 0", async () => {
-    await assert.rejects(
-      lockDown((hypervisor, core) => hypervisor.writes(core, "VTCR", 0x80043558n)),
-      (error) => isFatal(error, "FATAL_STAGE2_FORMAT"),
-    );
+    const { hypervisor, core, lockDown } = await anUnlockedMachine();
+    hypervisor.writes(core, "VTCR", 0x80043558n);
+    assertFatal(lockDown, "FATAL_STAGE2_FORMAT");
   });
 });

@@ -2,46 +2,80 @@
 
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { POOL_EMPTY_ROOT_OFFSET } from "../../abi/memory-map.ts";
 import * as smccc from "../../abi/smccc.ts";
-import { assertFatal, NOT_SUPPORTED } from "../drivers/asserts.ts";
+import { assertUndefined, NOT_SUPPORTED } from "../drivers/asserts.ts";
 import { changesBy } from "../drivers/changes.ts";
 import { smc } from "../drivers/exceptions.ts";
-import { XEN_VBAR } from "../drivers/hypervisor.ts";
-import { aLab } from "../drivers/lab.ts";
+import { XEN_HCR, XEN_VBAR } from "../drivers/hypervisor.ts";
+import { hypervisorVectorFaults } from "../drivers/hypervisor-vectors.ts";
+import { aLab, anUnlockedMachine } from "../drivers/lab.ts";
 import { word } from "../machine/source-words.ts";
 
 const INVALID_PARAMETERS = NOT_SUPPORTED - 1n;
+const DENIED = NOT_SUPPORTED - 2n;
 const ALREADY_ON = NOT_SUPPORTED - 3n;
 
-suite("replaced writes of the hypervisor", () => {
+suite("replaced writes of the hypervisor before lockdown", () => {
   const REGISTERS = ["TTBR0", "TCR", "MAIR", "SCTLR", "VBAR", "VTCR", "HCR"] as const;
 
   for (const register of REGISTERS) {
     test(`${register}_EL2 takes the value of any Rt, XZR included, and nothing else changes`, async () => {
-      const lab = await aLab();
-      const core = lab.core(0);
+      const { machine, hypervisor, core } = await anUnlockedMachine();
       for (const rt of [0, 17, 30, 31]) {
-        // A root keeps its address: the monitor maps its vectors there.
-        const value =
-          rt === 31 ? 0n : register === "TTBR0" ? BigInt(lab.hypervisor.rootPa) : 0x4000n + BigInt(rt);
-        if (register === "TTBR0" && rt === 31) continue;
-        const physical = lab.machine.memory.snapshot();
+        const value = rt === 31 ? 0n : 0x4000n + BigInt(rt);
+        const physical = machine.memory.snapshot();
 
-        lab.hypervisor.writes(core, register, value, rt);
+        hypervisor.writes(core, register, value, rt);
 
         assert.equal(core.get(`${register}_EL2`), value);
-        assert.deepEqual(lab.machine.memory.changesSince(physical), []);
+        assert.deepEqual(machine.memory.changesSince(physical), []);
       }
     });
   }
 
   test("HCR_EL2.TSC is never set, every other bit is the hypervisor's", async () => {
+    const { hypervisor, core } = await anUnlockedMachine();
+
+    hypervisor.writes(core, "HCR", 0xffffffffffffffffn);
+
+    assert.equal(core.get("HCR_EL2"), 0xffffffffffffffffn & ~word("HCR_EL2_TSC"));
+  });
+});
+
+suite("replaced writes of the hypervisor after lockdown", () => {
+  const FIXED = ["TTBR0", "TCR", "MAIR", "SCTLR", "VBAR", "VTCR"] as const;
+
+  for (const register of FIXED) {
+    test(`${register}_EL2 may be written again as it is; another value is undefined`, async () => {
+      const lab = await aLab();
+      const core = lab.core(0);
+      const now = register === "VBAR" ? XEN_VBAR : core.get(`${register}_EL2`);
+      const kept = core.get(`${register}_EL2`);
+
+      assert(lab.hypervisor.writes(core, register, now));
+      for (const value of [0n, now ^ 1n, now ^ (1n << 63n), 2n ** 64n - 1n]) {
+        const at = core.pc;
+        assert(!lab.hypervisor.writes(core, register, value), value.toString(16));
+        assertUndefined(lab, at, "0x3");
+      }
+
+      assert.equal(core.get(`${register}_EL2`), kept);
+    });
+  }
+
+  test("HCR_EL2 keeps stage 2 on and SMCs untrapped; TGE and E2H are undefined", async () => {
     const lab = await aLab();
+    const core = lab.core(0);
 
-    lab.hypervisor.writes(lab.core(0), "HCR", 0xffffffffffffffffn);
+    assert(lab.hypervisor.writes(core, "HCR", word("HCR_EL2_TSC") | word("HCR_EL2_RW")));
+    assert.equal(core.get("HCR_EL2"), word("HCR_EL2_VM") | word("HCR_EL2_RW"));
+    for (const bit of ["TGE", "E2H"]) {
+      const at = core.pc;
+      assert(!lab.hypervisor.writes(core, "HCR", XEN_HCR | word(`HCR_EL2_${bit}`)));
+      assertUndefined(lab, at, "0x4");
+    }
 
-    assert.equal(lab.core(0).get("HCR_EL2"), 0xffffffffffffffffn & ~word("HCR_EL2_TSC"));
+    assert.equal(core.get("HCR_EL2"), word("HCR_EL2_VM") | word("HCR_EL2_RW"));
   });
 
   test("VBAR_EL2 written while a VM waits for its TEE takes effect when it need not wait any more", async () => {
@@ -53,28 +87,41 @@ suite("replaced writes of the hypervisor", () => {
     assert.equal(lab.core(0).get("VBAR_EL2") >> 39n, word("TOP_SLOT"));
     lab.hypervisor.writes(lab.core(0), "VTTBR", lab.hypervisor.controlDomain.vttbr);
 
-    assert.equal(lab.core(0).get("VBAR_EL2"), XEN_VBAR);
+    assert.deepEqual(hypervisorVectorFaults(lab, lab.core(0)), []);
   });
 
-  test("a stage-2 root outside of RAM is a violation, and its VMID has no memory", async () => {
+  test("a stage-2 root outside of the hypervisor's RAM is undefined, and what was loaded stays", async () => {
     for (const root of [0x0e000000n, 0x0900_0000n, 0x7e00_0000n, 0xffff_ffff_f000n, 0x4000_0800n]) {
       const lab = await aLab();
-      lab.hypervisor.writes(lab.core(0), "VTTBR", (7n << 48n) | root);
+      const before = lab.core(0).get("VTTBR_EL2");
+      const at = lab.core(0).pc;
 
-      const empty = BigInt(lab.machine.bootPackage.poolPa + POOL_EMPTY_ROOT_OFFSET);
-      assert.equal(lab.core(0).get("VTTBR_EL2"), (7n << 48n) | empty);
-      assert.equal(lab.eventKinds.at(-1), "violation", root.toString(16));
+      assert(!lab.hypervisor.writes(lab.core(0), "VTTBR", (7n << 48n) | root));
+
+      assert.equal(lab.core(0).get("VTTBR_EL2"), before);
+      assertUndefined(lab, at, "0x1");
     }
   });
 
-  test("a register that nobody replaces is a broken image: fatal", async () => {
+  test("a register that nobody replaces is undefined, before lockdown as well", async () => {
+    const { machine, core } = await anUnlockedMachine();
+    smc(machine, core, 0x8000 | (8 << 5));
+    assert.equal(core.pc, XEN_VBAR + 0x200n);
     const lab = await aLab();
-    assertFatal(() => smc(lab.machine, lab.core(0), 0x8000 | (8 << 5)), "FATAL_HYPERVISOR_CALL");
+    lab.hypervisor.issues(lab.core(0), 0x8000 | (8 << 5));
+    assert.equal(lab.eventKinds.at(-1), "violation");
   });
 
-  test("an immediate that nobody writes is fatal", async () => {
-    const lab = await aLab();
-    assertFatal(() => smc(lab.machine, lab.core(0), 0x1234), "FATAL_HYPERVISOR_CALL");
+  test("an immediate that nobody writes is undefined at EL2, and recorded", async () => {
+    for (const imm16 of [0x1234, 0x4010, 0x4101, 0x3fff, 0x0001]) {
+      const lab = await aLab();
+      const at = lab.core(0).pc;
+
+      assert(!lab.hypervisor.issues(lab.core(0), imm16));
+
+      assertUndefined(lab, at, "0x5");
+      assert.equal(lab.status.events.at(-1)?.arguments[1], `0x${imm16.toString(16)}`);
+    }
   });
 });
 
@@ -90,7 +137,7 @@ suite("PSCI and SMCCC calls of the hypervisor", () => {
     PSCI_AFFINITY_INFO_FID: 0n,
     PSCI_AFFINITY_INFO_64_FID: 0n,
     PSCI_MIGRATE_INFO_TYPE_FID: BigInt(smccc.PSCI_MIGRATE_NOT_REQUIRED),
-    PSCI_CPU_ON_64_FID: ALREADY_ON,
+    PSCI_CPU_ON_64_FID: DENIED, // since lockdown
   };
 
   for (const [name, fid] of SERVED) {
@@ -141,23 +188,30 @@ suite("PSCI and SMCCC calls of the hypervisor", () => {
   });
 
   test("a core goes off, is seen off, and comes back at the entry point that CPU_ON names", async () => {
+    const { machine, hypervisor, core } = await anUnlockedMachine();
+    const other = machine.cores[1]!;
+    assert.equal(hypervisor.call(core, smccc.PSCI_CPU_ON_64_FID, 1, 0x48000000), 0n);
+    assert.equal(hypervisor.call(core, smccc.PSCI_CPU_ON_64_FID, 1, 0x48000000), ALREADY_ON);
+    hypervisor.call(other, smccc.PSCI_CPU_OFF_FID);
+    assert(other.isParked);
+    const off = BigInt(smccc.PSCI_AFFINITY_OFF);
+    assert.equal(hypervisor.call(core, smccc.PSCI_AFFINITY_INFO_64_FID, 1), off);
+
+    assert.equal(hypervisor.call(core, smccc.PSCI_CPU_ON_64_FID, 1, 0x48001000, 0x77), 0n);
+
+    assert.equal(other.pc, 0x48001000n);
+    assert.equal(other.x[0], 0x77n);
+    assert(other.x.slice(1).every((value) => value === 0n));
+    assert.equal(other.get("HCR_EL2"), 0n);
+  });
+
+  test("after lockdown no core starts any more: it would start without translation, where the caller says", async () => {
     const lab = await aLab();
     lab.hypervisor.call(lab.core(1), smccc.PSCI_CPU_OFF_FID);
+
+    assert.equal(lab.hypervisor.call(lab.core(0), smccc.PSCI_CPU_ON_64_FID, 1, 0x48001000), DENIED);
+
     assert(lab.core(1).isParked);
-    const off = BigInt(smccc.PSCI_AFFINITY_OFF);
-    assert.equal(lab.hypervisor.call(lab.core(0), smccc.PSCI_AFFINITY_INFO_64_FID, 1), off);
-
-    assert.equal(lab.hypervisor.call(lab.core(0), smccc.PSCI_CPU_ON_64_FID, 1, 0x48001000, 0x77), 0n);
-
-    assert.equal(lab.core(1).pc, 0x48001000n);
-    assert.equal(lab.core(1).x[0], 0x77n);
-    assert(
-      lab
-        .core(1)
-        .x.slice(1)
-        .every((value) => value === 0n),
-    );
-    assert.equal(lab.core(1).get("HCR_EL2"), 0n);
   });
 
   test("SYSTEM_OFF and SYSTEM_RESET pull the board's lines", async () => {

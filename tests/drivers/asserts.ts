@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { Epitaph, fatalCodes } from "../machine/errors.ts";
+import { IL } from "./exceptions.ts";
 import { XEN_VBAR } from "./hypervisor.ts";
 import type { Lab } from "./lab.ts";
 
@@ -23,4 +24,14 @@ export function assertTrapped(lab: Lab, at: bigint, esr: bigint, vector = 0x400n
   assert.equal(core.get("ELR_EL2"), at);
   assert.equal(core.get("ESR_EL2"), esr);
   assert.equal(core.exceptionLevel, 2);
+}
+
+/** The instruction at `at` was undefined for the hypervisor, and is recorded as VIOLATION_* `what`. The driver has gone on behind it. */
+export function assertUndefined(lab: Lab, at: bigint, what: string): void {
+  const core = lab.core(0);
+  assert.equal(core.get("ELR_EL2"), at);
+  assert.equal(core.get("ESR_EL2"), IL);
+  assert.equal(core.exceptionLevel, 2);
+  const event = lab.status.events.at(-1);
+  assert.deepEqual([event?.kind, event?.arguments[0]], ["violation", what]);
 }

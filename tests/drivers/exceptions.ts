@@ -1,11 +1,10 @@
-// What the architecture does below EL3: taking exceptions to EL2 and EL3, and executing the one kind of instruction that matters at
-// EL2 while the monitor's vectors are in place.
+// What the architecture does below EL3: taking exceptions to EL2 and EL3, and executing the instructions of the monitor's vectors at EL2.
 
 import { type Core, EL2H, MASKED } from "../machine/core.ts";
+import { translateEl2 } from "../machine/el2-translation.ts";
 import { MachineCheck } from "../machine/errors.ts";
 import type { Machine } from "../machine/machine.ts";
 import { word } from "../machine/source-words.ts";
-import { rootOf, walk } from "../machine/translation.ts";
 
 /** What Xen's interrupts have in the secure view. */
 export const GROUP1_PRIORITY = 0xd0n;
@@ -38,6 +37,10 @@ export const EC_WFX = word("ESR_EL2_EC_WFX");
 export const EC_HVC = 0x16n;
 export const EC_SVC = 0x15n;
 
+const SMC = Number(word("INSTRUCTION_SMC"));
+const SMC_MASK = Number(word("INSTRUCTION_SMC_MATCH_MASK"));
+const BRANCH = Number(word("INSTRUCTION_B"));
+
 export const esrOf = (exceptionClass: bigint, iss = 0n): bigint => (exceptionClass << 26n) | IL | iss;
 
 /** SMC at EL1 or EL2, as the core is; ends wherever the monitor returns to. */
@@ -66,27 +69,30 @@ export function toEl2(core: Core, kind: ExceptionKind, { esr, far, hpfar }: Synd
   core.pstate = EL2H | MASKED;
 }
 
-export const isAtTrappingVector = (core: Core): boolean =>
-  core.exceptionLevel === 2 && core.pc >> 39n === word("TOP_SLOT");
-
-/** Executes the instruction at a trapping vector: fetched through the hypervisor's own stage-1 tables, it must be an SMC. */
-export function stepTrappingVector(machine: Machine, core: Core): void {
-  const at = walk(machine.memory, rootOf(core.get("TTBR0_EL2")), core.pc);
-  if (at === undefined) throw new MachineCheck("EL2 aborts on its vectors: they are not mapped");
-  if ((at.descriptor & word("STAGE1_XN")) !== 0n) throw new MachineCheck("the vectors are not executable");
-  if ((at.descriptor & word("STAGE1_AP_READ_ONLY")) === 0n)
-    throw new MachineCheck("the vectors are writable");
-  const instruction = Number(machine.memory.read(at.pa, 4));
-  const isSmc =
-    (instruction & Number(word("INSTRUCTION_SMC_MATCH_MASK"))) >>> 0 === Number(word("INSTRUCTION_SMC"));
-  if (!isSmc) throw new MachineCheck(`0x${instruction.toString(16)} at a trapping vector is no SMC`);
-  smc(machine, core, (instruction >>> 5) & 0xffff);
+/** Executes the instructions of the monitor's own pages, where VBAR_EL2 says: SMCs and branches, fetched through EL2's translation. */
+export function stepVectors(machine: Machine, core: Core): void {
+  while (core.exceptionLevel === 2) {
+    const at = translateEl2(machine, core, core.pc, "execute");
+    if (!("pa" in at)) throw new MachineCheck(`EL2 aborts on its vectors: a ${at.fault} fault`);
+    if (at.pa < machine.bootPackage.poolPa) return; // the hypervisor's own
+    if ("pa" in translateEl2(machine, core, core.pc, "write"))
+      throw new MachineCheck("the vectors are writable");
+    const instruction = Number(machine.memory.read(at.pa, 4));
+    if ((instruction & 0xfc000000) >>> 0 === BRANCH) {
+      core.pc += BigInt.asIntN(28, BigInt(instruction & 0x3ffffff) << 2n);
+      continue;
+    }
+    if ((instruction & SMC_MASK) >>> 0 !== SMC)
+      throw new MachineCheck(`0x${instruction.toString(16)} at a vector of the monitor's`);
+    smc(machine, core, (instruction >>> 5) & 0xffff);
+    return;
+  }
 }
 
-/** The same, and on through a trapping vector if that is what VBAR_EL2 says. */
+/** Takes an exception to EL2, and goes on through the monitor's vectors if VBAR_EL2 says so. */
 export function exitToEl2(machine: Machine, core: Core, kind: ExceptionKind, syndrome: Syndrome = {}): void {
   toEl2(core, kind, syndrome);
-  if (isAtTrappingVector(core)) stepTrappingVector(machine, core);
+  stepVectors(machine, core);
 }
 
 /** Time passes; the monitor's timer interrupts whoever runs. */

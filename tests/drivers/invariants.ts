@@ -2,16 +2,16 @@
 
 import { POOL_EMPTY_ROOT_OFFSET, TEE_RAM_SIZE } from "../../abi/memory-map.ts";
 import type { Core } from "../machine/core.ts";
+import type { Machine } from "../machine/machine.ts";
 import { MonitorState } from "../machine/monitor-state.ts";
 import { word } from "../machine/source-words.ts";
 import { rootOf, vmidOf } from "../machine/translation.ts";
-import { XEN_VBAR } from "./hypervisor.ts";
+import { hypervisorVectorFaults } from "./hypervisor-vectors.ts";
 import type { Lab } from "./lab.ts";
 
 const TEE_HCR_NEEDED = ["VM", "FMO", "IMO", "AMO", "TWI", "TACR", "FB"].map((bit) => word(`HCR_EL2_${bit}`));
 const LAST_TEE_VMID = 0xffn;
 const TRAPPING_VBAR = word("TOP_SLOT") << 39n;
-const SLOT_511 = 511 * 8;
 
 /** Every rule that is broken now, in words. */
 export function brokenInvariants(lab: Lab): string[] {
@@ -42,7 +42,7 @@ function* coreRules(lab: Lab): Generator<string> {
       if (rootOf(vttbr) !== lab.machine.bootPackage.poolPa + POOL_EMPTY_ROOT_OFFSET)
         yield `${who}: waits for a TEE and has memory`;
     } else {
-      if (core.get("VBAR_EL2") !== XEN_VBAR) yield `${who}: the hypervisor's VBAR_EL2 is not in place`;
+      for (const fault of hypervisorVectorFaults(lab, core)) yield `${who}: ${fault}`;
       if (vmidOf(vttbr) > LAST_TEE_VMID - 16n) yield `${who}: the normal world runs on an S world's root`;
     }
     if (running === undefined && core.get("CPTR_EL3") !== 0n) yield `${who}: FP traps in the normal world`;
@@ -90,13 +90,20 @@ function* memoryRules(lab: Lab): Generator<string> {
     const pa = machine.poolTeePa + slot * TEE_RAM_SIZE;
     if (!taken.has(slot) && lab.wasUsed(slot) && !machine.memory.isZero(pa, TEE_RAM_SIZE))
       yield `free slot ${slot} is not zero`;
-    const vmids = machine.tlbs.flatMap((tlb) => tlb.vmidsThatReach(pa, TEE_RAM_SIZE));
+    const vmids = vmidsThatReach(machine, pa, TEE_RAM_SIZE);
     const allowed = taken.has(slot) ? [LAST_TEE_VMID - BigInt(slot)] : [];
     for (const vmid of vmids)
       if (!allowed.includes(vmid)) yield `VMID ${vmid} reaches the RAM of slot ${slot}`;
   }
-  for (const pa of machine.writesOutsidePool)
-    if (pa !== lab.hypervisor.rootPa + SLOT_511) yield `EL3 wrote 0x${pa.toString(16)}, which is not its own`;
+  for (const pa of machine.writesOutsidePool) yield `EL3 wrote 0x${pa.toString(16)}, which is not its own`;
+}
+
+/** VMIDs with a translation, on any core, to anything in [pa, pa + size). */
+function vmidsThatReach(machine: Machine, pa: number, size: number): Set<bigint> {
+  const found = new Set<bigint>();
+  for (const tlb of machine.tlbs)
+    for (const kept of tlb.kept()) if (kept.pa >= pa && kept.pa < pa + size) found.add(kept.vmid);
+  return found;
 }
 
 /** Devices reach RAM, but neither the pool's start nor any TEE's. */

@@ -83,11 +83,17 @@ export class Lab {
   #nextVmid = 2;
   #slotsUsed = 0;
 
-  constructor(machine: Machine) {
+  /** `booted`: a machine of the same kind on which the same boot has been. */
+  constructor(machine: Machine, booted?: Machine) {
     this.machine = machine;
-    machine.reset();
+    if (booted === undefined) machine.reset();
     this.hypervisor = new Hypervisor(machine, taggedValues(0x1111n));
-    this.hypervisor.boot();
+    if (booted === undefined) {
+      this.hypervisor.boot();
+    } else {
+      machine.copyFrom(booted);
+      this.hypervisor.assumeBooted();
+    }
   }
 
   core(index: number): Core {
@@ -102,8 +108,7 @@ export class Lab {
   /** A VM whose memory is mapped; the monitor has not seen it run. */
   aVm({ vcpus = 1, ramMib = 4, vmid = this.#nextVmid++ } = {}): VirtualMachine {
     const vm = this.hypervisor.createVm({ vmid, vcpus, ramMib });
-    const idle = this.machine.cores.find(({ exceptionLevel }) => exceptionLevel === 2);
-    if (idle !== undefined) this.hypervisor.flush(idle, vm.vttbr);
+    this.hypervisor.flush(this.hypervisor.anyCore(), vm.vttbr);
     this.hypervisor.fillRoot(vm);
     return vm;
   }
@@ -173,8 +178,42 @@ export function statusOf(machine: Machine): MonitorStatus {
   return status;
 }
 
+export interface UnlockedMachine {
+  readonly machine: Machine;
+  readonly hypervisor: Hypervisor;
+  /** Its only core that is on. */
+  readonly core: Core;
+  /** The hypervisor runs its first VM. */
+  readonly lockDown: () => void;
+}
+
+/** A hypervisor at the end of its boot, before its first VM. */
+export async function anUnlockedMachine(options: LabOptions = {}): Promise<UnlockedMachine> {
+  const machine = new Machine(await monitorModule(), aBootPackage(options));
+  machine.reset();
+  const hypervisor = new Hypervisor(machine, taggedValues(0x1111n));
+  const core = machine.cores[0]!;
+  hypervisor.bootCore(core);
+  return {
+    machine,
+    hypervisor,
+    core,
+    lockDown: () => hypervisor.run(core, hypervisor.controlDomain.vcpus[0]!),
+  };
+}
+
+/** Machines that have booted, by their options: lockdown alone is a second's work. */
+const bootedMachines = new Map<string, Machine>();
+
 export async function aLab(options: LabOptions = {}): Promise<Lab> {
-  return new Lab(new Machine(await monitorModule(), aBootPackage(options)));
+  return labOf(await monitorModule(), options);
+}
+
+export function labOf(module: WebAssembly.Module, options: LabOptions = {}): Lab {
+  const key = JSON.stringify(options);
+  const booted = bootedMachines.get(key) ?? new Lab(new Machine(module, aBootPackage(options))).machine;
+  bootedMachines.set(key, booted);
+  return new Lab(new Machine(module, aBootPackage(options)), booted);
 }
 
 /** An OP-TEE call id: fast or yielding, owner 50. */

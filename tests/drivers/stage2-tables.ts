@@ -2,23 +2,33 @@
 
 import type { PhysicalMemory } from "../machine/physical-memory.ts";
 import { word } from "../machine/source-words.ts";
+import { LEVEL_SHIFTS } from "../machine/translation.ts";
 
 const TABLE = 3n;
 const PAGE_ATTRIBUTES = word("STAGE2_PAGE_NORMAL_RWX");
 const BLOCK_ATTRIBUTES = word("STAGE2_BLOCK_NORMAL_RWX");
-const SHIFTS = [39n, 30n, 21n, 12n] as const;
 const ENTRIES = 0x1ffn;
 const MIB2 = 1 << 21;
 
+/** Whose memory the tables are. */
+export interface TableMemory {
+  readonly machine: { readonly memory: PhysicalMemory };
+  allocate(): number;
+  free(pa: number): void;
+  write64(pa: number, value: bigint): void;
+  zeroPage(pa: number): void;
+}
+
 export class Stage2Tables {
   readonly rootPa: number;
-  readonly #memory: PhysicalMemory;
-  readonly #allocate: () => number;
+  readonly #memory: TableMemory;
+  /** All but the root. */
+  readonly #tablePas: number[] = [];
 
-  constructor(memory: PhysicalMemory, allocate: () => number) {
+  constructor(memory: TableMemory) {
     this.#memory = memory;
-    this.#allocate = allocate;
-    this.rootPa = this.#table();
+    this.rootPa = memory.allocate();
+    memory.zeroPage(this.rootPa);
   }
 
   vttbr(vmid: number): bigint {
@@ -26,37 +36,44 @@ export class Stage2Tables {
   }
 
   mapPage(ipa: number, pa: number): void {
-    this.#memory.write64(this.#entryPa(ipa, 3), BigInt(pa) | PAGE_ATTRIBUTES);
+    this.#memory.write64(this.entryPa(ipa, 3), BigInt(pa) | PAGE_ATTRIBUTES);
   }
 
   /** In blocks of 2 MiB. */
   mapBlocks(ipa: number, pa: number, size: number): void {
     for (let offset = 0; offset < size; offset += MIB2)
-      this.#memory.write64(this.#entryPa(ipa + offset, 2), BigInt(pa + offset) | BLOCK_ATTRIBUTES);
+      this.#memory.write64(this.entryPa(ipa + offset, 2), BigInt(pa + offset) | BLOCK_ATTRIBUTES);
   }
 
   unmapBlock(ipa: number): void {
-    this.#memory.write64(this.#entryPa(ipa, 2), 0n);
+    this.#memory.write64(this.entryPa(ipa, 2), 0n);
   }
 
-  /** The last thing that Xen does with a root. */
+  /** The last thing that Xen does with a root; then the tables below it are its memory again. */
   empty(): void {
-    this.#memory.zero(this.rootPa, 0x1000);
+    this.#memory.zeroPage(this.rootPa);
+    for (const pa of this.#tablePas.splice(0)) this.#memory.free(pa);
   }
 
-  #entryPa(ipa: number, level: number): number {
+  /** Of the entry of `level` that translates `ipa`; tables above it are made. */
+  entryPa(ipa: number, level: 0 | 1 | 2 | 3): number {
     let tablePa = this.rootPa;
     for (let above = 0; above < level; above++) {
-      const entryPa = tablePa + Number((BigInt(ipa) >> SHIFTS[above]!) & ENTRIES) * 8;
-      if (this.#memory.read64(entryPa) === 0n) this.#memory.write64(entryPa, BigInt(this.#table()) | TABLE);
-      tablePa = Number(this.#memory.read64(entryPa) & word("TABLE_OUTPUT_ADDRESS_MASK"));
+      const entryPa = tablePa + Number((BigInt(ipa) >> LEVEL_SHIFTS[above]!) & ENTRIES) * 8;
+      if (this.#read(entryPa) === 0n) this.#memory.write64(entryPa, BigInt(this.#table()) | TABLE);
+      tablePa = Number(this.#read(entryPa) & word("TABLE_OUTPUT_ADDRESS_MASK"));
     }
-    return tablePa + Number((BigInt(ipa) >> SHIFTS[level]!) & ENTRIES) * 8;
+    return tablePa + Number((BigInt(ipa) >> LEVEL_SHIFTS[level]) & ENTRIES) * 8;
+  }
+
+  #read(pa: number): bigint {
+    return this.#memory.machine.memory.read64(pa);
   }
 
   #table(): number {
-    const pa = this.#allocate();
-    this.#memory.zero(pa, 0x1000);
+    const pa = this.#memory.allocate();
+    this.#memory.zeroPage(pa);
+    this.#tablePas.push(pa);
     return pa;
   }
 }

@@ -21,6 +21,10 @@ export class Core {
   isTimerActive = false;
   /** Another interrupt of the monitor's between the same two. */
   activeIntid: number | undefined;
+  /** The SGI of a core that works while the others wait is pending. */
+  isHoldPending = false;
+  /** In the middle of an exception to EL3. */
+  isInMonitor = false;
 
   constructor(index: number) {
     this.index = index;
@@ -38,6 +42,16 @@ export class Core {
 
   set(name: string, value: bigint): void {
     this.#registers.set(name, BigInt.asUintN(64, value));
+  }
+
+  copyFrom(other: Core): void {
+    this.x.set(other.x);
+    this.v.set(other.v);
+    this.pc = other.pc;
+    this.pstate = other.pstate;
+    this.framePtr = other.framePtr;
+    this.isParked = other.isParked;
+    this.#registers = new Map(other.#registers);
   }
 
   /** Copy of every register that was ever written, general ones and FP included. */

@@ -29,6 +29,11 @@ export class Devices {
     return this.#console.split("\r\n").slice(0, -1);
   }
 
+  copyFrom(other: Devices): void {
+    for (const [pa, value] of other.#registers) this.#registers.set(pa, value);
+    this.#console = other.#console;
+  }
+
   isDevice(pa: number): boolean {
     return pa >= 0x08000000 && pa < 0x0a000000;
   }

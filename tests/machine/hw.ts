@@ -22,6 +22,11 @@ const READS: Record<string, (machine: Machine, core: Core) => bigint> = {
   CNTPCT_EL0: ({ ticks }) => ticks,
   ICH_VTR_EL2: () => BigInt(LIST_REGISTERS - 1),
   ICC_IAR0_EL1(machine, core) {
+    if (core.isHoldPending) {
+      core.isHoldPending = false;
+      core.activeIntid = size("INTID_HOLD");
+      return BigInt(core.activeIntid);
+    }
     const intid = core.index === 0 ? machine.smmuInterrupt : undefined;
     if (intid !== undefined) {
       machine.smmu.pending.delete(intid);
@@ -85,11 +90,13 @@ function operation(machine: Machine, name: string): Import | undefined {
     cleanInvalidateRange: (at, length) => machine.memory.clean(pa(at!), Number(length!)),
     tlbiVmalls12e1is: () => machine.invalidateTlb(),
     tlbiAlle1is: () => machine.invalidateAllTlbs(),
+    tlbiAlle2is: () => machine.invalidateEl2(),
+    tlbiVae2is: (page) => machine.invalidateEl2(unsigned(page!)),
+    holdCores: (mask) => machine.holdCores(Number(mask!)),
+    releaseCores: () => machine.releaseCores(),
+    waitWhileHeld: () => machine.waitWhileHeld(),
     ...Object.fromEntries(
-      ["isb", "dsbSy", "icIallu", "icIalluis", "tlbiAlle2is", "sendEvent"].map((act) => [
-        act,
-        () => machine.note(act),
-      ]),
+      ["isb", "dsbSy", "icIallu", "icIalluis", "sendEvent"].map((act) => [act, () => machine.note(act)]),
     ),
     lock: (index) => machine.lock(Number(index!)),
     unlock: (index) => machine.unlock(Number(index!)),

@@ -2,34 +2,40 @@
 // assembly of `el3/vectors/`; who runs below EL3 is the drivers' business (tests/drivers).
 
 import { BOOT_PACKAGE_PA, DRAM_PA, FLASH_SIZE, SMMU_PA, SMMU_SIZE } from "../../abi/memory-map.ts";
+import { PAGE_STAGE1_TABLE, PAGE_STAGE2_TABLE } from "../../abi/pages.ts";
 import { type BootPackage, encodeBootPackage } from "../../host/machine/boot-package.ts";
 import { Core } from "./core.ts";
 import { Devices } from "./devices.ts";
 import { type Epitaph, MachineCheck } from "./errors.ts";
 import { imports, isTimerOn, Parked } from "./hw.ts";
 import { importNames, type MonitorExports } from "./monitor.ts";
+import { pageRecord } from "./page-records.ts";
 import { PhysicalMemory } from "./physical-memory.ts";
 import { Smmu } from "./smmu.ts";
 import { word } from "./source-words.ts";
-import { Tlb } from "./translation.ts";
+import { Tlb, TranslationCache } from "./translation.ts";
 
 const GENERAL_REGISTERS = 31;
 const FRAME_ELR = GENERAL_REGISTERS * 8;
 const FRAME_SPSR = FRAME_ELR + 8;
+/** A core that asks so often whether it may go on waits for one that does not run. */
+const WAITS_MAX = 1000;
 
 export class Machine {
   readonly memory = new PhysicalMemory();
   readonly devices: Devices;
   readonly smmu = new Smmu(this.memory);
   readonly cores: readonly Core[];
+  /** Stage 2, and EL2's own stage 1, of each core. */
   readonly tlbs: readonly Tlb[];
+  readonly el2Tlbs: readonly TranslationCache[];
   readonly bootPackage: BootPackage;
   readonly monitor: MonitorExports;
   readonly linear: DataView;
   ticks = 1_000_000n;
   /** Barriers, TLB and cache maintenance, in order. */
   readonly notes: string[] = [];
-  /** Physical addresses outside of the pool and the devices that EL3 has written. */
+  /** Physical addresses that EL3 has written, of pages that are neither the pool's nor a translation table. */
   readonly writesOutsidePool = new Set<number>();
   epitaph: Epitaph | undefined;
   current: Core;
@@ -37,19 +43,40 @@ export class Machine {
   interleave: ((act: string) => void) | undefined;
   /** Stores to memory that no barrier has ordered before a device is told. */
   #hasUnordered = false;
+  /** Called before every act of the monitor: what other cores' hardware does by itself, such as walking tables. */
+  speculate: (() => void) | undefined;
   readonly #locks = new Map<number, number>();
   #depth = 0;
+  #heldMask = 0;
+  #waitCount = 0;
 
   constructor(module: WebAssembly.Module, bootPackage: BootPackage) {
     this.bootPackage = bootPackage;
     this.devices = new Devices(Math.max(1, bootPackage.coreCount));
     this.cores = Array.from({ length: Math.max(1, bootPackage.coreCount) }, (_, index) => new Core(index));
     this.tlbs = this.cores.map(() => new Tlb());
+    this.el2Tlbs = this.cores.map(() => new TranslationCache());
     this.current = this.cores[0]!;
     this.memory.load(BOOT_PACKAGE_PA, encodeBootPackage(bootPackage));
     const instance = new WebAssembly.Instance(module, imports(this, importNames(module)));
     this.monitor = instance.exports as unknown as MonitorExports;
     this.linear = new DataView(this.monitor.memory.buffer);
+  }
+
+  /** Everything is as on `other`, a machine with the same boot package that stands between two exceptions. */
+  copyFrom(other: Machine): void {
+    new Uint8Array(this.linear.buffer).set(new Uint8Array(other.linear.buffer));
+    this.memory.restore(other.memory.image());
+    this.devices.copyFrom(other.devices);
+    this.smmu.copyFrom(other.smmu);
+    for (const [index, core] of this.cores.entries()) {
+      core.copyFrom(other.cores[index]!);
+      this.tlbs[index]!.copyFrom(other.tlbs[index]!);
+      this.el2Tlbs[index]!.copyFrom(other.el2Tlbs[index]!);
+    }
+    this.notes.push(...other.notes);
+    for (const pa of other.writesOutsidePool) this.writesOutsidePool.add(pa);
+    this.ticks = other.ticks;
   }
 
   // --- what the vectors and the boot code do -----------------------------------------------------------------
@@ -87,6 +114,7 @@ export class Machine {
     const interrupted = this.current;
     this.current = core;
     this.#depth++;
+    core.isInMonitor = true;
     try {
       core.framePtr = act(core) >>> 0;
       this.#loadFrame(core);
@@ -96,6 +124,7 @@ export class Machine {
     } finally {
       this.current = interrupted;
       this.#depth--;
+      core.isInMonitor = false;
     }
     if ([...this.#locks.values()].includes(core.index)) throw new MachineCheck("left EL3 with a lock");
     if (this.#depth === 0) this.#wakeCores();
@@ -131,7 +160,9 @@ export class Machine {
 
   beforeImport(name: string): void {
     this.smmu.prefetch();
-    if (this.interleave !== undefined && this.#locks.size === 0) this.interleave(name);
+    this.speculate?.();
+    if (this.interleave !== undefined && this.#locks.size === 0 && this.#heldMask === 0)
+      this.interleave(name);
   }
 
   readPhysical(pa: number, length: 1 | 4 | 8): bigint {
@@ -173,9 +204,15 @@ export class Machine {
   #noteWrite(pa: number, length: number): void {
     this.#checkRange(pa, length, "write");
     const { poolPa, poolSize } = this.bootPackage;
-    if (pa < poolPa || pa + length > poolPa + poolSize) this.writesOutsidePool.add(pa);
+    const isPool = pa >= poolPa && pa + length <= poolPa + poolSize;
+    if (!isPool && !this.#isTable(pa)) this.writesOutsidePool.add(pa);
     this.memory.noteCachedWrite(pa, length);
     this.#hasUnordered = true;
+  }
+
+  #isTable(pa: number): boolean {
+    const { state } = pageRecord(this, pa);
+    return state === PAGE_STAGE1_TABLE || state === PAGE_STAGE2_TABLE;
   }
 
   #checkRange(pa: number, length: number, act: "read" | "write"): void {
@@ -196,9 +233,44 @@ export class Machine {
     this.note(`tlbi vmid ${vttbr >> 48n}`);
   }
 
+  /** TLBI ALLE1IS: stage 1 and 2 of EL1, every VMID, on all cores. */
   invalidateAllTlbs(): void {
     for (const tlb of this.tlbs) tlb.clear();
     this.note("tlbi all");
+  }
+
+  /** TLBI VAE2IS for a page, TLBI ALLE2IS without one. */
+  invalidateEl2(page?: bigint): void {
+    for (const tlb of this.el2Tlbs) {
+      if (page === undefined) tlb.clear();
+      else tlb.invalidate(page);
+    }
+    this.note(page === undefined ? "tlbi el2" : `tlbi el2 0x${page.toString(16)}`);
+  }
+
+  /** The others leave what they do at once, and go on when they are released: none runs meanwhile. */
+  holdCores(mask: number): void {
+    if (this.cores.some((core) => isIn(mask, core) && core.isInMonitor && core !== this.current))
+      throw new MachineCheck("a core that is in the monitor would be held later; this is not modelled");
+    this.#heldMask = mask;
+    this.note(`hold ${mask}`);
+  }
+
+  releaseCores(): void {
+    const mask = this.#heldMask;
+    this.#heldMask = 0;
+    for (const core of this.cores) {
+      if (!isIn(mask, core)) continue;
+      core.isHoldPending = true;
+      this.fiq(core);
+      if (core.isHoldPending || core.activeIntid !== undefined)
+        throw new MachineCheck(`core ${core.index} was not held`);
+    }
+  }
+
+  waitWhileHeld(): void {
+    if (this.#heldMask !== 0) throw new MachineCheck("a held core runs");
+    if (++this.#waitCount > WAITS_MAX) throw new MachineCheck("a core waits for another that does not run");
   }
 
   lock(index: number): void {
@@ -238,3 +310,4 @@ export class Machine {
 }
 
 const isSmmu = (pa: number): boolean => pa >= SMMU_PA && pa < SMMU_PA + SMMU_SIZE;
+const isIn = (mask: number, core: Core): boolean => ((mask >> core.index) & 1) !== 0;

@@ -10,6 +10,7 @@ const STRUCTURES = {
   CoreArea: structure("CoreArea"),
   TeeCore: structure("TeeCore"),
   Guest: structure("Guest"),
+  Machine: structure("Machine"),
 } as const;
 type StructureName = keyof typeof STRUCTURES;
 
@@ -30,6 +31,11 @@ export class MonitorState {
 
   core(index: number, field: string): bigint {
     return this.field("CoreArea", this.#machine.monitor.coreAreaPtr(index), field);
+  }
+
+  machine(field: string): bigint {
+    const ptr = this.#machine.monitor.coreAreaPtr(0) - buffers().get("MACHINE")!;
+    return this.field("Machine", ptr, field);
   }
 
   guestPtr(slot: number): number {

@@ -15,6 +15,13 @@ interface Page {
 
 export type Snapshot = ReadonlyMap<number, Page>;
 
+/** All of a memory, from which others can start. */
+export interface MemoryImage {
+  readonly pages: Snapshot;
+  readonly age: number;
+  readonly uncleaned: ReadonlyMap<number, [first: number, end: number]>;
+}
+
 const aPage = (bytes: Uint8Array, age: number): Page => ({ bytes, view: new DataView(bytes.buffer), age });
 const ZERO_PAGE = aPage(new Uint8Array(PAGE_SIZE), -1);
 const POISON_PAGE = aPage(new Uint8Array(PAGE_SIZE).fill(POISON), -1);
@@ -83,6 +90,17 @@ export class PhysicalMemory {
   snapshot(): Snapshot {
     this.#age++;
     return new Map(this.#pages);
+  }
+
+  image(): MemoryImage {
+    return { pages: this.snapshot(), age: this.#age, uncleaned: new Map(this.uncleaned) };
+  }
+
+  restore({ pages, age, uncleaned }: MemoryImage): void {
+    this.#pages = new Map(pages);
+    this.#age = age;
+    this.uncleaned.clear();
+    for (const [number, range] of uncleaned) this.uncleaned.set(number, range);
   }
 
   /** Addresses of the 8-byte words that differ. */

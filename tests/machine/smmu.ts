@@ -51,6 +51,16 @@ export class Smmu {
     this.set("IDR5", FIELDS("IDR5_GRAN4K") | FIELDS("IDR5_OAS_B44"));
   }
 
+  /** `other` stands between two exceptions: no TLBI waits for its CMD_SYNC. */
+  copyFrom(other: Smmu): void {
+    for (const [offset, value] of other.#registers) this.#registers.set(offset, value);
+    for (const [block, pa] of other.#blocks) this.#blocks.set(block, pa);
+    for (const [page, pa] of other.#pages) this.#pages.set(page, pa);
+    for (const [stream, entry] of other.#entries) this.#entries.set(stream, entry);
+    for (const address of other.watched) this.watched.add(address);
+    for (const intid of other.pending) this.pending.add(intid);
+  }
+
   get(name: string): number {
     return Number(this.#registers.get(at(name)) ?? 0n);
   }

@@ -146,8 +146,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the normal world's first GiB is shared with the TEE",
     file: "guests/stage2.ts",
-    text: "for (let offset: u64 = 8; offset < TABLE_ENTRIES * 8; offset += 8) {",
-    replacement: "for (let offset: u64 = 0; offset < TABLE_ENTRIES * 8; offset += 8) {",
+    text: "(let offset: u64 = 8; offset < TABLE_ENTRIES * 8; offset += 8) {\n    const entry",
+    replacement: "(let offset: u64 = 0; offset < TABLE_ENTRIES * 8; offset += 8) {\n    const entry",
     testFile: "unit/stage2.test.ts",
     test: "below 1 GiB: the TEE's RAM, whole",
   },
@@ -170,7 +170,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the hypervisor's vectors are not put back",
     file: "worlds/switch.ts",
-    text: "writeVBAR_EL2(core.hypervisorVbarEl2);",
+    text: "writeVBAR_EL2(core.vbarEl2);",
     replacement: "",
     testFile: "contract/world-switch.test.ts",
     test: "the normal world finds its registers",

@@ -6,9 +6,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { FOREIGN_NONE, FOREIGN_VFIQ, FOREIGN_VIRQ, WFI_FAULTS, WFI_LEAVES } from "../../abi/boot-package.ts";
 import { brokenInvariants, placesWith } from "../drivers/invariants.ts";
-import { aBootPackage, Lab } from "../drivers/lab.ts";
+import { labOf } from "../drivers/lab.ts";
 import { teeRuns } from "../drivers/tee.ts";
-import { Machine } from "../machine/machine.ts";
 import { monitorModule } from "../machine/monitor.ts";
 import { ACTS, FIRST_VMID, type History, VCPUS, VM_PLACES } from "./history.ts";
 
@@ -174,7 +173,7 @@ function histories(commands: fc.Arbitrary<Act>[]): void {
       fc.constantFrom(2, 2, 1, 0),
       fc.commands(commands, { size: "+2", maxCommands: 250 }),
       (profile, readyCount, steps) => {
-        const lab = new Lab(new Machine(module, aBootPackage({ guests: 2, profile })));
+        const lab = labOf(module, { guests: 2, profile });
         const vms = Array.from({ length: VM_PLACES }, () => undefined);
         const history: History = { lab, vms, starting: new Set() };
         for (let ready = 0; ready < readyCount; ready++)

@@ -45,6 +45,7 @@ function isElsewhere({ lab }: History, vm: VirtualMachine, vcpu: number, core: C
 
 export const ACTS = {
   createVm({ lab, vms }: History, place: number): void {
+    if (!lab.machine.cores.some(isHypervisor)) return;
     vms[place] ??= lab.aVm({ vcpus: VCPUS, ramMib: 2, vmid: FIRST_VMID + place });
   },
   destroyVm({ lab, vms }: History, place: number, coreIndex: number): void {

@@ -21,6 +21,7 @@ import {
   isExecutable,
   isLeaf,
   isTableEntry,
+  isValid,
   isWritable,
   leafPa,
   leafSize,
@@ -89,7 +90,7 @@ function replaceLastLevel(rootPa: u64, va: u64, pa: u64): void {
   const entry = treeWalk().entry;
   if (level === <u32>LAST_LEVEL) {
     const oldTablePa = foundPa & ~(PAGE_SIZE - 1);
-    copyTable(tableAtPa, oldTablePa);
+    copyTable(tableAtPa, oldTablePa, va, pa);
     replaceEntry(level2EntryPa(rootPa, va), tableAtPa);
     forgetTable(oldTablePa);
   } else if (isLeaf(entry, level)) {
@@ -105,9 +106,14 @@ function replaceLastLevel(rootPa: u64, va: u64, pa: u64): void {
   }
 }
 
-function copyTable(toPa: u64, fromPa: u64): void {
-  for (let offset: u64 = 0; offset < PAGE_SIZE; offset += ENTRY_SIZE)
-    writePhysical64(toPa + offset, readPhysical64(fromPa + offset) & ~STAGE1_CONTIGUOUS);
+/** An entry there may be a hole, or what is at its place in the order of the pages: `pa` is where the first one is. */
+function copyTable(toPa: u64, fromPa: u64, va: u64, pa: u64): void {
+  for (let index: u64 = 0; index < TABLE_ENTRIES; index++) {
+    const entry = readPhysical64(fromPa + index * ENTRY_SIZE);
+    const isInOrder = !isValid(entry) || leafPa(entry, <u32>LAST_LEVEL) === pa + index * PAGE_SIZE;
+    if (!isInOrder) fatal(FATAL_DIRECT_MAP, va, entry);
+    writePhysical64(toPa + index * ENTRY_SIZE, entry & ~STAGE1_CONTIGUOUS);
+  }
 }
 
 /** The table entry that leads to the last level for `va`. */
