@@ -81,7 +81,7 @@ export class GdbRemote {
     const number = this.#systemRegisters.get(name);
     if (number === undefined) throw new Error(`gdb stub: QEMU does not show ${name}`);
     await this.#select(thread);
-    return littleEndian(valueOf(await this.#ask(`p${number.toString(16)}`), name));
+    return littleEndian(readValue(await this.#ask(`p${number.toString(16)}`), name));
   }
 
   async readMemory(thread: number, va: bigint, size: number): Promise<Uint8Array> {
@@ -152,7 +152,7 @@ export class GdbRemote {
     for (let offset = 0; offset < size; offset += READ_SIZE_MAX) {
       const length = Math.min(READ_SIZE_MAX, size - offset).toString(16);
       const place = (address + BigInt(offset)).toString(16);
-      parts.push(Buffer.from(valueOf(await this.#ask(`m${place},${length}`), `0x${place}`), "hex"));
+      parts.push(Buffer.from(readValue(await this.#ask(`m${place},${length}`), `0x${place}`), "hex"));
     }
     return Buffer.concat(parts);
   }
@@ -190,7 +190,7 @@ function expectOk(answer: string, what: string): void {
   if (answer !== "OK") throw new Error(`gdb stub: ${what} was refused (${answer})`);
 }
 
-function valueOf(answer: string, what: string): string {
+function readValue(answer: string, what: string): string {
   if (answer === "" || /^E..$/.test(answer)) throw new Error(`gdb stub: ${what} cannot be read (${answer})`);
   return answer;
 }
