@@ -1,7 +1,14 @@
 // Instructions in the hypervisor's own text that an attacker who can jump anywhere may use: one is found by its form, its registers are set,
 // and it is executed alone.
 
-import { fieldOf, type Instruction, instruction, isInstruction } from "../../arm/instructions.ts";
+import {
+  HARDENED_REGISTER_MASK,
+  HARDENED_REGISTER_SHIFT,
+  HARDENED_RT_MASK,
+  HARDENING_CALL,
+} from "../../abi/hardening.ts";
+import { encode, fieldOf, type Instruction, instruction, isInstruction, systemAccessConstants } from "../../arm/instructions.ts";
+import { findRegister } from "../../arm/registers.ts";
 import { stores } from "../../arm/stores.ts";
 
 export interface TextPage {
@@ -24,7 +31,7 @@ export interface StoreGadget extends Gadget {
 
 const INSTRUCTION_SIZE = 4;
 const ZERO_REGISTER = 31;
-const RT: Instruction["fields"] = instruction("MSR").fields;
+const RT_MASK = systemAccessConstants.SYSTEM_ACCESS_RT_MASK;
 
 function store(name: string): Instruction {
   const found = stores.find((candidate) => candidate.name === name);
@@ -52,10 +59,6 @@ export class Gadgets {
     const found = this.#words.find(({ word, va }) => accepts(word, va));
     if (found === undefined) throw new Error(`the hypervisor's text holds no ${what}`);
     return found;
-  }
-
-  has(accepts: (word: number, va: bigint) => boolean): boolean {
-    return this.#words.some(({ word, va }) => accepts(word, va));
   }
 
   /** `smc #imm16`. */
@@ -104,13 +107,20 @@ export class Gadgets {
     return { ...gadget, base: base!, sources, offset: 0n };
   }
 
-  /** `stxr ws, xt, [xn]` or `stlxr`. */
-  stxr(): StoreGadget {
+  /** `ldxr rt, [xn]` and `stxr ws, rt, [xn]` of one width. */
+  exclusivePair(): { load: Gadget & { base: number }; store: StoreGadget } {
     const form = store("STXR");
     const registersOf = (word: number) => ["RN", "RT", "RS"].map((field) => fieldOf(word, form, field));
-    const gadget = this.find("stxr", (word) => isInstruction(word, form) && usable(registersOf(word)));
-    const [base, source] = registersOf(gadget.word);
-    return { ...gadget, base: base!, sources: [source!], offset: 0n };
+    const stored = this.find("stxr", (word) => isInstruction(word, form) && usable(registersOf(word)));
+    const size = fieldOf(stored.word, form, "SIZE");
+    const loads = (word: number) =>
+      isInstruction(word, LDXR) && fieldOf(word, form, "SIZE") === size && usable([rn(word), rt(word)]);
+    const loaded = this.find("ldxr", loads);
+    const [base, source] = registersOf(stored.word);
+    return {
+      load: { ...loaded, base: rn(loaded.word) },
+      store: { ...stored, base: base!, sources: [source!], offset: 0n },
+    };
   }
 
   /** `dc zva, xt`. */
@@ -136,10 +146,29 @@ export class Gadgets {
     return { ...gadget, base: rn(gadget.word), sources: [], offset: 0n };
   }
 
-  /** `msr REGISTER, xt`, by the word for x0. */
-  msr(name: string, wordForX0: number): Gadget & { source: number } {
-    const gadget = this.find(`msr ${name}`, (word) => (word & ~0x1f) >>> 0 === wordForX0 >>> 0);
+  /** `msr REGISTER, xt`. */
+  msr(name: string): Gadget & { source: number } {
+    const { op0, op1, crn, crm, op2 } = findRegister(name)!.encoding!;
+    const forX0 = encode("MSR", { O0: op0 - 2, OP1: op1, CRN: crn, CRM: crm, OP2: op2, RT: 0 });
+    const gadget = this.find(`msr ${name}`, (word) => (word & ~RT_MASK) >>> 0 === forX0);
     return { ...gadget, source: rt(gadget.word) };
+  }
+
+  /** The replaced write of a register (HARDENED_*): where it stands, its immediate and the register that it takes. */
+  hardened(index: number): Gadget & { imm16: number; source: number } {
+    const smc = instruction("SMC");
+    const calls = (word: number) => {
+      const imm16 = isSmc(word) ? fieldOf(word, smc, "IMM16") : 0;
+      const isOfRegister = ((imm16 >>> HARDENED_REGISTER_SHIFT) & HARDENED_REGISTER_MASK) === index;
+      return (imm16 & HARDENING_CALL) !== 0 && isOfRegister && (imm16 & HARDENED_RT_MASK) !== ZERO_REGISTER;
+    };
+    const gadget = this.find(`replaced write of register ${index}`, calls);
+    const imm16 = fieldOf(gadget.word, smc, "IMM16");
+    return { ...gadget, imm16, source: imm16 & HARDENED_RT_MASK };
+  }
+
+  eret(): Gadget {
+    return this.find("eret", (word) => isInstruction(word, instruction("ERET")));
   }
 }
 
@@ -149,6 +178,14 @@ const LDR: Instruction = {
   mask: 0xfffffc00,
   match: 0xf9400000,
   fields: store("STR_OFFSET").fields,
+};
+/** Also LDAXR. */
+const LDXR: Instruction = {
+  name: "LDXR",
+  assembly: "ldxr, ldaxr rt, [xn]",
+  mask: 0x3fff7c00,
+  match: 0x085f7c00,
+  fields: store("STXR").fields,
 };
 /** Signed offset 0. */
 const STP_Q: Instruction = {
@@ -168,7 +205,7 @@ function rn(word: number): number {
 }
 
 function rt(word: number): number {
-  return (word >>> RT["RT"]!.low) & ZERO_REGISTER;
+  return word & RT_MASK;
 }
 
 /** Different general registers, so that each can be chosen. */

@@ -96,16 +96,9 @@ export class LiveTables {
     return walked;
   }
 
-  /** An entry of `level` that translates nothing, beside one that translates to a leaf: its attributes are those to imitate. */
-  async freeEntry(level: number, limitPa: number, accepts: (entry: TableEntry) => boolean = () => true) {
-    for await (const sibling of this.valid(limitPa)) {
-      if (sibling.level !== level || isTable(sibling) || !accepts(sibling)) continue;
-      const tablePa = sibling.pa - (sibling.pa % PAGE_SIZE);
-      const base = sibling.address - (BigInt((sibling.pa % PAGE_SIZE) / ENTRY_SIZE) << shiftOf(level));
-      const free = (await this.entriesOf(tablePa, level, base)).find((entry) => !isValid(entry));
-      if (free !== undefined) return { free, sibling };
-    }
-    throw new Error(`no table of level ${level} has a free entry beside such a leaf`);
+  /** The table that an entry names. */
+  tableOf(entry: TableEntry): Promise<TableEntry[]> {
+    return this.entriesOf(outputPa(entry), entry.level + 1, entry.address);
   }
 
   async #page(pa: number): Promise<DataView> {
