@@ -7,7 +7,14 @@ import {
   HARDENED_RT_MASK,
   HARDENING_CALL,
 } from "../../abi/hardening.ts";
-import { encode, fieldOf, type Instruction, instruction, isInstruction, systemAccessConstants } from "../../arm/instructions.ts";
+import {
+  encode,
+  fieldOf,
+  type Instruction,
+  instruction,
+  isInstruction,
+  systemAccessConstants,
+} from "../../arm/instructions.ts";
 import { findRegister } from "../../arm/registers.ts";
 import { stores } from "../../arm/stores.ts";
 

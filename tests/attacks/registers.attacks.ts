@@ -76,7 +76,11 @@ export function registerAttacks(labOf: () => AttackLab): void {
       await xen.attack(async (core) => {
         const [rootPa, level1Pa] = await labOf().scratchPages(2);
         await labOf().storeOwn(core, rootPa!, BigInt(level1Pa!) | TABLE);
-        await labOf().storeOwn(core, level1Pa!, (BigInt(victimPa) & word("BLOCK_L1_OUTPUT_ADDRESS_MASK")) | BLOCK);
+        await labOf().storeOwn(
+          core,
+          level1Pa!,
+          (BigInt(victimPa) & word("BLOCK_L1_OUTPUT_ADDRESS_MASK")) | BLOCK,
+        );
 
         await refusedRoot(core, withVmid(UNUSED_VMID, rootPa!));
 

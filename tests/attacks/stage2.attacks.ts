@@ -43,7 +43,11 @@ export function stage2Attacks(labOf: () => AttackLab): void {
 
         await labOf().refusedStore(core, pa, blockOf(victimPa));
         await labOf().refusedStore(core, pa, blockOf(victimPa) | CONTIGUOUS);
-        await labOf().refusedStore(core, upperPa, BLOCK | (BigInt(victimPa) & word("BLOCK_L1_OUTPUT_ADDRESS_MASK")));
+        await labOf().refusedStore(
+          core,
+          upperPa,
+          BLOCK | (BigInt(victimPa) & word("BLOCK_L1_OUTPUT_ADDRESS_MASK")),
+        );
       });
     });
 
@@ -91,7 +95,10 @@ export function stage2Attacks(labOf: () => AttackLab): void {
         await labOf().refusedStore(core, pa, tableOf(tablePa!));
 
         const records = await labOf().witness.records();
-        assert.deepEqual([tablePa!, ownPa!, otherPa!].map((at) => records.stateOf(at)), [PAGE_FREE, PAGE_FREE, PAGE_FREE]);
+        assert.deepEqual(
+          [tablePa!, ownPa!, otherPa!].map((at) => records.stateOf(at)),
+          [PAGE_FREE, PAGE_FREE, PAGE_FREE],
+        );
         for (const [index] of leaves) await labOf().storeOwn(core, tablePa! + index * ENTRY_SIZE, 0n);
       });
     });
@@ -142,7 +149,10 @@ export function stage2Attacks(labOf: () => AttackLab): void {
               registers: { [gadget.base]: xen.directMapVa(pa), [source!]: pageOf(targets[index]!) },
             })),
           );
-          assert.deepEqual(outcomes.map(({ end }) => end), ["done", "done"]);
+          assert.deepEqual(
+            outcomes.map(({ end }) => end),
+            ["done", "done"],
+          );
           assert(targets.map(pageOf).includes(await labOf().read64(pa)));
           await labOf().storeOwn(cores[0]!, pa, 0n);
         }

@@ -54,7 +54,7 @@ const reaches = (lab: Lab, va: bigint, access: "read" | "write" | "execute", cor
   const outcome = translateEl2(lab.machine, lab.core(core), va, access);
   return "pa" in outcome ? outcome.pa : undefined;
 };
-const entryOf = (lab: Lab, tablePa: number, va: bigint, level: 1 | 2 | 3) => tablePa + indexOf(va, level) * 8;
+const entryOf = (_lab: Lab, tablePa: number, va: bigint, level: 1 | 2 | 3) => tablePa + indexOf(va, level) * 8;
 
 suite("the virtual areas", () => {
   test("a page is mapped and unmapped; while it is writable there it cannot become a table", async () => {
