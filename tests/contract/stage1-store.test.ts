@@ -54,7 +54,7 @@ const reaches = (lab: Lab, va: bigint, access: "read" | "write" | "execute", cor
   const outcome = translateEl2(lab.machine, lab.core(core), va, access);
   return "pa" in outcome ? outcome.pa : undefined;
 };
-const entryOf = (_lab: Lab, tablePa: number, va: bigint, level: 1 | 2 | 3) => tablePa + indexOf(va, level) * 8;
+const entryOf = (tablePa: number, va: bigint, level: 1 | 2 | 3) => tablePa + indexOf(va, level) * 8;
 
 suite("the virtual areas", () => {
   test("a page is mapped and unmapped; while it is writable there it cannot become a table", async () => {
@@ -109,7 +109,7 @@ suite("the virtual areas", () => {
 
   test("a block counts each of its pages, and goes from every TLB", async () => {
     const lab = await aLab();
-    const entryPa = entryOf(lab, lab.hypervisor.tables.frameSecond, FRAME_TABLE_VA, 2) + 8;
+    const entryPa = entryOf(lab.hypervisor.tables.frameSecond, FRAME_TABLE_VA, 2) + 8;
     const va = FRAME_TABLE_VA + BigInt(MIB2);
     const pa = 0x70000000;
     assertDone(put(lab, entryPa, stage1Leaf(pa, 2)));
@@ -296,14 +296,14 @@ suite("text", () => {
     assertPutRefused(lab, tables.entryPa(0x80_4000_0000, 2), tableEntry(imagePa(CODE_PAGE)));
     assertPutRefused(
       lab,
-      entryOf(lab, lab.hypervisor.tables.second, VMAP_VA, 2) + 80,
+      entryOf(lab.hypervisor.tables.second, VMAP_VA, 2) + 80,
       tableEntry(imagePa(CODE_PAGE)),
     );
   });
 });
 
 suite("tables of stage 1", () => {
-  const linkPa = (lab: Lab) => entryOf(lab, lab.hypervisor.tables.second, VMAP_VA, 2) + 8;
+  const linkPa = (lab: Lab) => entryOf(lab.hypervisor.tables.second, VMAP_VA, 2) + 8;
   const LINK_VA = VMAP_VA + BigInt(MIB2);
 
   test("an empty page is linked, filled entry by entry, emptied and unlinked", async () => {
@@ -363,22 +363,14 @@ suite("tables of stage 1", () => {
   test("a table takes no leaf's place, and no other table its own", async () => {
     const lab = await aLab();
     const child = aTable(lab);
-    assertPutRefused(
-      lab,
-      entryOf(lab, lab.hypervisor.tables.frameSecond, FRAME_TABLE_VA, 2),
-      tableEntry(child),
-    );
-    assertPutRefused(lab, entryOf(lab, lab.hypervisor.tables.second, FIXMAP_VA, 2), tableEntry(child));
-    assertPutRefused(
-      lab,
-      entryOf(lab, lab.hypervisor.tables.second, FIXMAP_VA, 2),
-      stage1Leaf(0x70000000, 2),
-    );
+    assertPutRefused(lab, entryOf(lab.hypervisor.tables.frameSecond, FRAME_TABLE_VA, 2), tableEntry(child));
+    assertPutRefused(lab, entryOf(lab.hypervisor.tables.second, FIXMAP_VA, 2), tableEntry(child));
+    assertPutRefused(lab, entryOf(lab.hypervisor.tables.second, FIXMAP_VA, 2), stage1Leaf(0x70000000, 2));
   });
 
   test("a table that is linked may get other attributes", async () => {
     const lab = await aLab();
-    const entryPa = entryOf(lab, lab.hypervisor.tables.second, VMAP_VA, 2);
+    const entryPa = entryOf(lab.hypervisor.tables.second, VMAP_VA, 2);
     const changed = lab.machine.memory.read64(entryPa) | word("STAGE1_TABLE_XNTABLE");
     assertDone(put(lab, entryPa, changed));
     assert.equal(lab.machine.memory.read64(entryPa), changed);

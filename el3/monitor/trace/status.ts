@@ -71,8 +71,13 @@ export function publishProtection(): void {
   writePhysical64(statusPa() + <u64>STATUS_HARDENED_SITES, it.hardenedSites);
   writePhysical64(statusPa() + <u64>STATUS_TEXT_PAGES, it.textPages);
   writePhysical64(statusPa() + <u64>STATUS_STAGE1_TABLES, it.stage1Tables);
-  writePhysical64(statusPa() + <u64>STATUS_TABLE_STORES, it.tableStores);
+  publishTableStores();
   writePhysical64(statusPa() + <u64>STATUS_VIOLATIONS, it.violations);
+}
+
+/** Hot path of a mapping. */
+export function publishTableStores(): void {
+  writePhysical64(statusPa() + <u64>STATUS_TABLE_STORES, machine().tableStores);
 }
 
 /** Word `index`, below 4, of the executable pages' measurement. */
