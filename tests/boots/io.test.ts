@@ -250,7 +250,9 @@ describe("disks, networks and xl", { timeout: 20 * MINUTE }, () => {
     const typed = `(for n in $(seq 120); do sleep 1; grep -qE "vtz-init. ready|xenconsole:" /tmp/shown && break; done
       sleep 1; echo '${line}'
       for n in $(seq 120); do sleep 1; grep -qE '${mark}|xenconsole:' /tmp/shown && break; done)`;
-    return run(DOM0, `>/tmp/shown; ${typed} | xl console -t vuart ${guest} >/tmp/shown; cat /tmp/shown`);
+    // What `xl console -t vuart` runs; without a terminal it takes input only if told to.
+    const console = `/usr/lib/xen-4.20/bin/xenconsole $(xl domid ${guest}) --num 0 --type vuart --interactive`;
+    return run(DOM0, `>/tmp/shown; ${typed} | timeout 230 ${console} >/tmp/shown; cat /tmp/shown`);
   }
 
   async function waitUntil(isSo: () => Promise<boolean>): Promise<void> {
