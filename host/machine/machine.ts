@@ -16,6 +16,7 @@ import { QmpClient } from "../qemu/qmp.ts";
 import { AgentConnections } from "./agent-connections.ts";
 import { describeMachine, type MachineDescription, refuseFullPool } from "./description.ts";
 import { type DiskSpec, emptyWindow, fillWindow } from "./disk.ts";
+import { watchEpitaph } from "./epitaph.ts";
 import { explainFault } from "./faults.ts";
 import { lockPath, withMachineLock } from "./machine-lock.ts";
 import { SocketFolder } from "./sockets.ts";
@@ -53,7 +54,11 @@ export class Machine {
     this.folder = machineFolder(state.name);
     this.#state = state;
     this.#sockets = new SocketFolder(this.folder);
-    this.#death = watchDeath(state.process, this.folder, this.#closing.signal);
+    const { signal } = this.#closing;
+    this.#death = Promise.race([
+      watchDeath(state.process, this.folder, signal),
+      watchEpitaph(this.folder, signal),
+    ]);
     this.#death.catch(() => undefined);
   }
 

@@ -15,6 +15,7 @@ import { QmpClient } from "../qemu/qmp.ts";
 import { hardenXen } from "../rewriter/harden.ts";
 import { buildFirmware } from "../toolchain/build-firmware.ts";
 import { type BootFiles, layOutBoot } from "./boot-files.ts";
+import { watchEpitaph } from "./epitaph.ts";
 import { readTee } from "./flash.ts";
 import { layOutRam, type RamLayout } from "./ram-layout.ts";
 import { SocketFolder } from "./sockets.ts";
@@ -44,6 +45,8 @@ export interface MachineOptions {
   readonly isCounting?: boolean;
   /** QEMU's `edu` device, for tests of DMA. */
   readonly hasEdu?: boolean;
+  /** A hypervisor of one's own, taken as it is: whoever gives it has hardened it, or wants to see what happens. */
+  readonly hypervisor?: string;
   /** Appended to Xen's command line. */
   readonly xenArguments?: string;
   readonly bootTimeoutMs?: number;
@@ -73,7 +76,7 @@ export async function bootMachine(options: MachineOptions): Promise<MachineState
     ...(options.guestFiles === undefined ? {} : { guestFiles: options.guestFiles }),
   });
   const files: BootFiles = {
-    hypervisor: images.xen,
+    hypervisor: options.hypervisor ?? images.xen,
     dom0Kernel: images.kernel,
     dom0Initrd: images.dom0Initrd,
     coreCount: settings.coreCount,
@@ -90,7 +93,8 @@ export async function bootMachine(options: MachineOptions): Promise<MachineState
       : {}),
   };
   const folder = machineFolder(name);
-  const command = await prepareFolder(folder, files, hasMonitor);
+  // The monitor takes the calls of a hardened one; on a machine without it the hypervisor stays as it was shipped.
+  const command = await prepareFolder(folder, files, hasMonitor && options.hypervisor === undefined);
 
   onProgress("starting QEMU");
   const process = await launch(folder, command, options);
@@ -131,12 +135,11 @@ async function flashOptions(
 }
 
 /** The folder of a machine that ran before is emptied: its logs were kept until now. */
-async function prepareFolder(folder: string, files: BootFiles, isHardened: boolean): Promise<string[]> {
+async function prepareFolder(folder: string, files: BootFiles, mustBeHardened: boolean): Promise<string[]> {
   try {
     await rm(folder, { recursive: true, force: true });
     await makeFolder(folder);
-    if (!isHardened) return await layOutBoot(folder, files);
-    // The monitor takes these calls; on a machine without it the hypervisor stays as it was shipped.
+    if (!mustBeHardened) return await layOutBoot(folder, files);
     const { image } = hardenXen(await readFile(files.hypervisor));
     await writeAtomically(join(folder, HARDENED_XEN), image);
     return await layOutBoot(folder, { ...files, hypervisor: HARDENED_XEN });
@@ -170,7 +173,8 @@ async function waitForDom0(folder: string, process: ProcessIdentity, timeoutMs: 
     const path = sockets.path(socketName(DOM0_AGENT_PORT));
     const connecting = AgentClient.connect(path, { name: "dom0", timeoutMs, signal });
     connecting.catch(() => undefined);
-    const agent = await Promise.race([connecting, watchDeath(process, folder, signal)]);
+    const ends = [watchDeath(process, folder, signal), watchEpitaph(folder, signal)];
+    const agent = await Promise.race([connecting, ...ends]);
     agent.close();
   } catch (error) {
     if (!(error instanceof UserError) || error.code !== "agent-silent") throw error;

@@ -15,7 +15,14 @@ const PACKET = new RegExp(`${INTERRUPT}|\\$([^#]*)#([0-9a-f]{2})`);
 
 class FakeStub {
   readonly asked: string[] = [];
-  readonly answers: Record<string, string> = { qC: "QC01", Hg1: "OK", Hg2: "OK", D: "OK" };
+  readonly answers: Record<string, string> = {
+    qC: "QC01",
+    Hg1: "OK",
+    Hg2: "OK",
+    D: "OK",
+    "Qqemu.PhyMemMode:0": "OK",
+    "Qqemu.PhyMemMode:1": "OK",
+  };
   #server: Server | undefined;
   readonly #clients: Socket[] = [];
   #rest = "";
@@ -128,12 +135,19 @@ test("memory comes in pieces; what cannot be read is named", async () => {
 });
 
 test("physical memory is asked for as such, and the next access is by address again", async () => {
-  stub.answers["Qqemu.PhyMemMode:1"] = "OK";
-  stub.answers["Qqemu.PhyMemMode:0"] = "OK";
   stub.answers["m40000000,2"] = "beef";
+  stub.answers["m40001000,2"] = "cafe";
+  stub.answers["ma0000200000,2"] = "f00d";
+  const gdb = await connect();
 
-  assert.deepEqual([...(await (await connect()).readPhysical(0x40000000, 2))], [0xbe, 0xef]);
-  assert.deepEqual(stub.asked.slice(-3), ["Qqemu.PhyMemMode:1", "m40000000,2", "Qqemu.PhyMemMode:0"]);
+  assert.deepEqual([...(await gdb.readPhysical(0x40000000, 2))], [0xbe, 0xef]);
+  await gdb.readPhysical(0x40001000, 2);
+  await gdb.readMemory(1, 0xa0000200000n, 2);
+
+  assert.deepEqual(
+    stub.asked.filter((packet) => !packet.startsWith("Hg")),
+    ["qC", "Qqemu.PhyMemMode:1", "m40000000,2", "m40001000,2", "Qqemu.PhyMemMode:0", "ma0000200000,2"],
+  );
 });
 
 test("one core goes on, or all; who stops is told", async () => {

@@ -31,6 +31,8 @@ const READ_SIZE_MAX = 2048;
 export class GdbRemote {
   readonly #packets: GdbPackets;
   #systemRegisters: ReadonlyMap<string, number> | undefined;
+  /** Undefined: as whoever was here before has left it. */
+  #readsPhysical: boolean | undefined;
 
   private constructor(packets: GdbPackets) {
     this.#packets = packets;
@@ -65,6 +67,8 @@ export class GdbRemote {
   }
 
   async writeRegister(thread: number, number: number, value: bigint): Promise<void> {
+    if (value < 0n || value >> BigInt(digitsOf(number) * 4) !== 0n)
+      throw new RangeError(`register ${number} cannot hold ${value}`);
     await this.#select(thread);
     const bytes = Buffer.from(value.toString(16).padStart(digitsOf(number), "0"), "hex").reverse();
     expectOk(await this.#ask(`P${number.toString(16)}=${bytes.toString("hex")}`), `register ${number}`);
@@ -86,17 +90,12 @@ export class GdbRemote {
 
   async readMemory(thread: number, va: bigint, size: number): Promise<Uint8Array> {
     await this.#select(thread);
-    return this.#readBytes(va, size);
+    return this.#readBytes(va, size, false);
   }
 
   /** Normal memory, past all translation. */
-  async readPhysical(pa: number, size: number): Promise<Uint8Array> {
-    expectOk(await this.#ask("Qqemu.PhyMemMode:1"), "physical memory");
-    try {
-      return await this.#readBytes(BigInt(pa), size);
-    } finally {
-      await this.#ask("Qqemu.PhyMemMode:0");
-    }
+  readPhysical(pa: number, size: number): Promise<Uint8Array> {
+    return this.#readBytes(BigInt(pa), size, true);
   }
 
   /** On all cores, at whatever exception level. */
@@ -147,7 +146,10 @@ export class GdbRemote {
     expectOk(await this.#ask(`Hg${thread.toString(16)}`), `core ${thread - 1}`);
   }
 
-  async #readBytes(address: bigint, size: number): Promise<Uint8Array> {
+  async #readBytes(address: bigint, size: number, isPhysical: boolean): Promise<Uint8Array> {
+    if (isPhysical !== this.#readsPhysical)
+      expectOk(await this.#ask(`Qqemu.PhyMemMode:${isPhysical ? 1 : 0}`), "physical memory");
+    this.#readsPhysical = isPhysical;
     const parts: Buffer[] = [];
     for (let offset = 0; offset < size; offset += READ_SIZE_MAX) {
       const length = Math.min(READ_SIZE_MAX, size - offset).toString(16);

@@ -1,10 +1,14 @@
 // A hostile hypervisor on the real stack: see README.md. One machine with two guests for all of it; after the last attack both use their TEEs.
 
-import { after, before, describe } from "node:test";
-import { Machine } from "../../host/machine/machine.ts";
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { DOM0, Machine } from "../../host/machine/machine.ts";
 import { timeScale } from "../boots/rows.ts";
 import { AttackLab } from "./attack-lab.ts";
+import { entryAttacks } from "./entry.attacks.ts";
+import { registerAttacks } from "./registers.attacks.ts";
 import { stage1Attacks } from "./stage1.attacks.ts";
+import { stage2Attacks } from "./stage2.attacks.ts";
 
 const MINUTE = 60_000 * timeScale;
 const GUESTS = ["guest1", "guest2"];
@@ -24,7 +28,19 @@ describe("a hostile hypervisor", { timeout: 10 * MINUTE }, () => {
     if (VTZ_ATTACK_MACHINE === undefined) await Machine.remove(name);
   });
 
-  stage1Attacks(() => lab);
+  const suites = [stage1Attacks, stage2Attacks, registerAttacks, entryAttacks];
+  for (const addTests of suites) addTests(() => lab);
+
+  test("after all of it both guests use their TEEs, and no TEE has stopped", async () => {
+    for (const guest of lab.guests) {
+      assert.match(
+        await lab.machine.run(guest.name, "xtest regression_1002", MINUTE),
+        /0 subtests.*failed|regression_1002 OK/,
+      );
+      assert.equal(await lab.machine.explainTee(guest.name), undefined);
+    }
+    assert.match(await lab.machine.run(DOM0, "xl list"), new RegExp(lab.guests[0]!.name));
+  });
 });
 
 const name = `test-attacks-${process.pid}`;

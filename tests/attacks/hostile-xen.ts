@@ -51,6 +51,7 @@ export class HostileXen {
   readonly directMapOffset: bigint;
   readonly #idleVa: bigint;
   readonly #seized = new Map<number, CoreRegisters>();
+  #steps = 0;
 
   private constructor(machine: Machine, gdb: GdbRemote, parts: Parts) {
     this.machine = machine;
@@ -80,6 +81,11 @@ export class HostileXen {
     await this.gdb.detach();
   }
 
+  /** Another number whenever an instruction may have been executed. */
+  get steps(): number {
+    return this.#steps;
+  }
+
   /** Where Xen sees physical memory that is its own. */
   directMapVa(pa: number): bigint {
     return BigInt(pa) + this.directMapOffset;
@@ -88,6 +94,7 @@ export class HostileXen {
   /** Cores of Xen, one or more, are the attacker's meanwhile. Afterwards they go on as if nothing had been. */
   async attack<T>(action: (...threads: number[]) => Promise<T>, coreCount = 1): Promise<T> {
     await this.gdb.interrupt();
+    this.#steps++;
     try {
       await this.#seize(coreCount);
       return await action(...this.#seized.keys());
@@ -146,6 +153,7 @@ export class HostileXen {
   }
 
   async #aim(thread: number, va: bigint, registers: Registers): Promise<void> {
+    this.#steps++;
     for (const [number, value] of Object.entries(registers))
       await this.gdb.writeRegister(thread, Number(number), value);
     await this.gdb.writeRegister(thread, GDB_PC, va);

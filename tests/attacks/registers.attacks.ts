@@ -20,14 +20,54 @@ const UNUSED_VMID = 77n;
 const LAST_VMID = 255n;
 const LAST_VMID_OF_NORMAL_WORLDS = 239n;
 
-const FIXED: readonly [name: string, index: number, wrong: (value: bigint) => bigint][] = [
-  ["TTBR0_EL2", hardening.HARDENED_TTBR0_EL2, (value) => value + 0x1000n],
-  ["TCR_EL2", hardening.HARDENED_TCR_EL2, (value) => value + 9n], // T0SZ: other levels of the walk
-  ["MAIR_EL2", hardening.HARDENED_MAIR_EL2, () => 0n],
-  ["SCTLR_EL2", hardening.HARDENED_SCTLR_EL2, (value) => value & ~word("SCTLR_EL2_M")],
-  ["SCTLR_EL2", hardening.HARDENED_SCTLR_EL2, (value) => value & ~word("SCTLR_EL2_WXN")],
-  ["VBAR_EL2", hardening.HARDENED_VBAR_EL2, (value) => value + 0x800n],
-  ["VTCR_EL2", hardening.HARDENED_VTCR_EL2, (value) => value ^ word("VTCR_EL2_VS")],
+const FIXED: readonly {
+  readonly what: string;
+  readonly register: string;
+  readonly index: number;
+  readonly wrong: (value: bigint) => bigint;
+}[] = [
+  {
+    what: "other tables in TTBR0_EL2",
+    register: "TTBR0_EL2",
+    index: hardening.HARDENED_TTBR0_EL2,
+    wrong: (value) => value + 0x1000n,
+  },
+  {
+    what: "another size of addresses in TCR_EL2",
+    register: "TCR_EL2",
+    index: hardening.HARDENED_TCR_EL2,
+    wrong: (value) => value + 9n,
+  },
+  {
+    what: "other memory types in MAIR_EL2",
+    register: "MAIR_EL2",
+    index: hardening.HARDENED_MAIR_EL2,
+    wrong: () => 0n,
+  },
+  {
+    what: "the MMU off in SCTLR_EL2",
+    register: "SCTLR_EL2",
+    index: hardening.HARDENED_SCTLR_EL2,
+    wrong: (value) => value & ~word("SCTLR_EL2_M"),
+  },
+  {
+    what: "writable pages executable in SCTLR_EL2 (WXN off)",
+    register: "SCTLR_EL2",
+    index: hardening.HARDENED_SCTLR_EL2,
+    wrong: (value) => value & ~word("SCTLR_EL2_WXN"),
+  },
+  {
+    what: "vectors of its own in VBAR_EL2",
+    register: "VBAR_EL2",
+    index: hardening.HARDENED_VBAR_EL2,
+    wrong: (value) => value + 0x800n,
+  },
+  {
+    what: "16-bit VMIDs in VTCR_EL2",
+    register: "VTCR_EL2",
+    index: hardening.HARDENED_VTCR_EL2,
+    wrong: (value) => value ^ word("VTCR_EL2_VS"),
+  },
 ];
 
 const SUSPEND_64 = 0xc4000001n;
@@ -56,12 +96,12 @@ export function registerAttacks(labOf: () => AttackLab): void {
   };
 
   suite("Xen and the registers of translation", () => {
-    for (const [name, index, wrong] of FIXED)
-      test(`writes ${name} with another value through the call that has replaced its write: undefined`, async () => {
+    for (const { what, register, index, wrong } of FIXED)
+      test(`writes, through the call that has replaced its write, ${what}: undefined`, async () => {
         const { xen } = labOf();
         await xen.attack(async (core) => {
           const { imm16 } = xen.gadgets.hardened(index);
-          const value = wrong(await xen.gdb.readSystemRegister(core, name));
+          const value = wrong(await xen.gdb.readSystemRegister(core, register));
 
           const outcome = await labOf().refused(core, VIOLATION_REGISTER, BigInt(imm16), () =>
             writeRegister(core, index, value),

@@ -72,7 +72,7 @@ export function stage2Attacks(labOf: () => AttackLab): void {
       await xen.attack(async (core) => {
         const { pa } = await labOf().freeStage2Entry(labOf().controlDomainVttbr, 3);
         const { pa: upperPa } = await labOf().freeStage2Entry(labOf().controlDomainVttbr, 2);
-        const notAligned = BLOCK | BigInt((await labOf().scratchPages(1))[0]! | PAGE_SIZE);
+        const notAligned = blockOf((await labOf().scratchPages(1))[0]!) | BigInt(PAGE_SIZE);
 
         await labOf().refusedStore(core, pa, blockOf(victimPa)); // a block at level 3
         await labOf().refusedStore(core, upperPa, notAligned);

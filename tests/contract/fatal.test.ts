@@ -1,4 +1,4 @@
-// What stops the machine, and that it does: FATAL_* of el3/monitor/trace/epitaph.ts. Nothing that a guest or a TEE does is among it.
+// What stops the machine, and that it does: FATAL_* of abi/epitaph.ts. Nothing that a guest or a TEE does is among it.
 
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";

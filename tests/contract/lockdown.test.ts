@@ -1,6 +1,7 @@
 // Lockdown: what the hypervisor's stage-1 tables must be like when its first VM runs, and what they are like afterwards. What is not as it must
 // be stops the machine.
 
+import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { FW_CFG_PA, SMMU_PA } from "../../abi/memory-map.ts";
 import { PSCI_CPU_ON_64_FID } from "../../abi/smccc.ts";
@@ -8,6 +9,7 @@ import { assertFatal } from "../drivers/asserts.ts";
 import { XEN_SCTLR, XEN_TCR } from "../drivers/hypervisor.ts";
 import { anUnlockedMachine, type UnlockedMachine } from "../drivers/lab.ts";
 import { directMapVa, imagePa, indexOf, stage1Leaf, tableEntry } from "../drivers/xen-memory.ts";
+import { EL1H } from "../machine/core.ts";
 import { word } from "../machine/source-words.ts";
 
 interface Row {
@@ -18,6 +20,7 @@ interface Row {
 
 const MSR_TTBR0 = 0xd51c2000;
 const MSR_SCTLR = 0xd51c1000;
+const WATCH_TICKS = word("WATCH_TICKS");
 
 /** The hypervisor has this entry in one of its tables. */
 const put = ({ machine }: UnlockedMachine, tablePa: number, index: number, entry: bigint) =>
@@ -184,4 +187,38 @@ suite("a hypervisor that is not as it must be at lockdown stops the machine", ()
       assertFatal(it.lockDown, fatal);
     });
   }
+});
+
+suite("a hypervisor that loads a VM's root without asking never comes to lockdown: the watch finds it", () => {
+  /** As Debian ships it: its own MSR, and the VM's first instruction. */
+  const runUnasked = ({ machine, hypervisor, core }: UnlockedMachine) => {
+    core.set("VTTBR_EL2", hypervisor.controlDomain.vttbr);
+    core.pstate = EL1H;
+    machine.ticks += WATCH_TICKS;
+  };
+
+  test("the instruction by which it does so is named", async () => {
+    const it = await anUnlockedMachine();
+    it.machine.memory.write(imagePa(0x6f) + 0x40, 4, BigInt(MSR_TTBR0));
+    runUnasked(it);
+    assertFatal(() => it.machine.fiq(it.core), "FATAL_FORBIDDEN_INSTRUCTION");
+  });
+
+  test("without such an instruction, the VM is", async () => {
+    const it = await anUnlockedMachine();
+    runUnasked(it);
+    assertFatal(() => it.machine.fiq(it.core), "FATAL_NO_LOCKDOWN");
+  });
+
+  test("the hypervisor itself may take its time", async () => {
+    const it = await anUnlockedMachine();
+    for (let looks = 0; looks < 3; looks++) {
+      it.machine.ticks += WATCH_TICKS;
+      assert(it.machine.isTimerDue(it.core));
+      it.machine.fiq(it.core);
+    }
+    it.lockDown();
+    it.machine.ticks += WATCH_TICKS;
+    assert(!it.machine.isTimerDue(it.core));
+  });
 });

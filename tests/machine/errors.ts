@@ -29,7 +29,7 @@ export class MachineCheck extends Error {
 
 /** FATAL_* of the monitor by number. */
 export function fatalCodes(): Map<string, number> {
-  const text = fs.readFileSync(join(projectFolder, "el3/monitor/trace/epitaph.ts"), "utf8");
+  const text = fs.readFileSync(join(projectFolder, "abi/epitaph.ts"), "utf8");
   return new Map(
     [...text.matchAll(/export const (FATAL_\w+): u32 = (\d+)/g)].map(([, name, code]) => [
       name!,

@@ -33,6 +33,7 @@ import {
   writeVPIDR_EL2,
   writeVTTBR_EL2,
 } from "../hw";
+import { beginWatch } from "../hypervisor/lockdown";
 import { coreArea, machine } from "../storage";
 import { clearRegisters } from "../worlds/exception-frame";
 import { stopTimer } from "../worlds/timer";
@@ -68,6 +69,7 @@ function enterHypervisor(index: u32, entryPa: u64, x0: u64): void {
   writeVPIDR_EL2(readMIDR_EL1());
   writeVMPIDR_EL2(readMPIDR_EL1());
   isb();
+  beginWatch(core);
   const frame = frameOf(changetype<usize>(core));
   clearRegisters(frame);
   frame.x0 = x0;

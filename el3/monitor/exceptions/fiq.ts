@@ -1,5 +1,5 @@
 // The monitor's own interrupts. The secure physical timer: either a TEE has not left in time after a foreign interrupt, or the emulated timer of
-// a TEE core is due. The SMMU's: a device's access was blocked; who runs does not matter, and goes on.
+// a TEE core is due; before lockdown, it is time to look whether a VM runs. The SMMU's: a device's access was blocked; who runs does not matter, and goes on.
 
 import { TIMER_CNTV } from "../../../abi/boot-package";
 import { INTID_HOLD, INTID_SECURE_TIMER } from "../arm/gic.gen";
@@ -8,7 +8,7 @@ import { isEl2 } from "../arm/values";
 import { recordBlockedDma } from "../dma/blocked";
 import { GUEST_STATE_READY, Guest } from "../guests/guest";
 import { fatal, isb, readICC_IAR0_EL1, writeICC_EOIR0_EL1 } from "../hw";
-import { holdCore } from "../hypervisor/lockdown";
+import { holdCore, isLockedDown, watchForVm } from "../hypervisor/lockdown";
 import { FATAL_INTERRUPT } from "../trace/epitaph";
 import { currentVcpu, teeCoreForVcpu } from "../worlds/call";
 import { claimTeeCore, releaseTeeCore } from "../worlds/claim";
@@ -42,7 +42,8 @@ export function handleFiq(core: CoreArea): void {
   isb(); // the line is low before the interrupt ends
   writeICC_EOIR0_EL1(intid);
   const teeCore = changetype<TeeCore>(changetype<usize>(core.runningTee));
-  if (changetype<usize>(teeCore) !== 0) timerWhileTeeRuns(core, teeCore.guest, teeCore);
+  if (!isLockedDown()) watchForVm(core);
+  else if (changetype<usize>(teeCore) !== 0) timerWhileTeeRuns(core, teeCore.guest, teeCore);
   else if (core.guest !== null)
     timerWhileNormalWorldRuns(core, changetype<Guest>(changetype<usize>(core.guest)));
 }

@@ -10,6 +10,7 @@ import {
   VTCR_EL2_TG0_MASK,
   VTCR_EL2_VS,
 } from "../arm/registers.gen";
+import { isEl2 } from "../arm/values";
 import { installHypervisorVectors, mapHypervisorVectors } from "../exceptions/hypervisor-vectors";
 import { mapTrappingVectors } from "../exceptions/trapping-vectors";
 import {
@@ -21,12 +22,14 @@ import {
   isb,
   loadAcquire32,
   lock,
+  readCNTPCT_EL0,
   readHCR_EL2,
   readMAIR_EL2,
   readSCTLR_EL2,
   readTCR_EL2,
   readTTBR0_EL2,
   readVTCR_EL2,
+  readVTTBR_EL2,
   releaseCores,
   storeRelease32,
   tlbiAlle1is,
@@ -37,12 +40,14 @@ import {
 } from "../hw";
 import { Machine } from "../machine";
 import { sha256Word } from "../measure/sha256";
-import { lockDownMemory } from "../memory/lockdown";
+import { examineMemory, lockDownMemory } from "../memory/lockdown";
 import { CORE_MAX, coreArea, LOCK_MEMORY, machine } from "../storage";
-import { FATAL_STAGE1, FATAL_STAGE1_CONTROL, FATAL_STAGE2_FORMAT } from "../trace/epitaph";
+import { FATAL_NO_LOCKDOWN, FATAL_STAGE1, FATAL_STAGE1_CONTROL, FATAL_STAGE2_FORMAT } from "../trace/epitaph";
 import { recordEvent } from "../trace/events";
 import { publishMeasurement, publishProtection } from "../trace/status";
 import { CoreArea } from "../worlds/core-area";
+import { armAt, stopTimer } from "../worlds/timer";
+import { frameOf } from "../worlds/world-context";
 import { enforcedHcr, HCR_FORBIDDEN } from "./hcr";
 
 /** The stage-2 format that the monitor checks and shares tables of: walks from level 0, 4 KiB granule, 8-bit VMIDs. */
@@ -75,6 +80,28 @@ export function lockDown(core: CoreArea, vttbr: u64): void {
   takeControl(core);
 }
 
+/** Until lockdown, each core looks so often whether a VM runs already: every 100 ms at 62.5 MHz. */
+const WATCH_TICKS: u64 = 6250000;
+
+/** This core is about to enter the hypervisor. */
+export function beginWatch(core: CoreArea): void {
+  if (!isLockedDown()) armAt(core, readCNTPCT_EL0() + WATCH_TICKS);
+}
+
+/** The watch's timer has fired. A hypervisor that loads roots without asking would never come to its lockdown. */
+export function watchForVm(core: CoreArea): void {
+  const frame = frameOf(changetype<usize>(core));
+  if (!isEl2(frame.spsrEl3)) refuseUnasked(frame.elrEl3);
+  beginWatch(core);
+}
+
+/** A VM runs, and nobody has looked at what the hypervisor may execute: that is to be said first. */
+function refuseUnasked(elr: u64): void {
+  lock(LOCK_MEMORY);
+  examineMemory(readTTBR0_EL2() & TABLE_OUTPUT_ADDRESS_MASK);
+  fatal(FATAL_NO_LOCKDOWN, readVTTBR_EL2(), elr);
+}
+
 /** From here on this core is under the rules: stage 2 on, exceptions of EL2 past the monitor. */
 function takeControl(core: CoreArea): void {
   const it = machine();
@@ -85,6 +112,7 @@ function takeControl(core: CoreArea): void {
     readVTCR_EL2() === it.vtcrEl2;
   if (!isSame) fatal(FATAL_STAGE1_CONTROL, readSCTLR_EL2(), readTCR_EL2());
   writeHCR_EL2(enforcedHcr(readHCR_EL2() & ~HCR_FORBIDDEN));
+  stopTimer(core); // the watch is over
   installHypervisorVectors(core);
 }
 

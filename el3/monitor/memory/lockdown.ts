@@ -40,9 +40,8 @@ const T0SZ_48_BITS: u64 = 16;
 
 /** Under LOCK_MEMORY. `rootPa` is what TTBR0_EL2 names on every core. */
 export function lockDownMemory(rootPa: u64): void {
-  checkControl();
+  examineMemory(rootPa);
   machine().stage1RootPa = rootPa;
-  recordTree(rootPa);
   findDirectMap(rootPa);
   buildDirectMap(rootPa);
   protectTree(rootPa);
@@ -50,6 +49,12 @@ export function lockDownMemory(rootPa: u64): void {
   machine().emptyRootPa = 0;
   if (emptyRootPa !== 0 && !keepEmptyRoot(emptyRootPa)) fatal(FATAL_STAGE1, emptyRootPa, 0);
   dsbSy();
+}
+
+/** Gives tables and text their state; stops the machine at the first thing that is not as it must be. Under LOCK_MEMORY. */
+export function examineMemory(rootPa: u64): void {
+  checkControl();
+  recordTree(rootPa);
 }
 
 /** Translation is on, what is writable does not execute, and the tables are of the one format that is walked here. */
