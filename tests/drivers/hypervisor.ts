@@ -249,6 +249,11 @@ export class Hypervisor {
     this.loaded[core.index] = vcpu;
   }
 
+  /** Xen's context switch to its idle vCPU: between VMs the empty root is loaded. */
+  idle(core: Core): void {
+    this.writes(core, "VTTBR", BigInt(this.emptyRootPa));
+  }
+
   /** Whatever runs below is at the hypervisor's vector now: it saves the vCPU. */
   takeOver(core: Core): Vcpu {
     this.#mustRun(core);
@@ -278,8 +283,12 @@ export class Hypervisor {
     this.writes(core, "VTTBR", before);
   }
 
-  /** The end of a VM: its root emptied, its VMID flushed. */
+  /** The end of a VM: its root on no core, emptied, its VMID flushed. */
   destroy(core: Core, vm: VirtualMachine): void {
+    for (const each of this.machine.cores) {
+      const isIdle = !each.isParked && !each.isInMonitor && each.exceptionLevel === 2;
+      if (isIdle && this.loaded[each.index]?.vm === vm) this.idle(each);
+    }
     vm.tables.empty();
     this.flush(core, vm.vttbr);
   }
