@@ -5,6 +5,7 @@ import * as hardening from "../../abi/hardening.ts";
 import { DRAM_PA, XEN_PA } from "../../abi/memory-map.ts";
 import { PSCI_CPU_ON_64_FID } from "../../abi/smccc.ts";
 import { type Core, EL2H, MASKED } from "../machine/core.ts";
+import { translateEl2 } from "../machine/el2-translation.ts";
 import { MachineCheck } from "../machine/errors.ts";
 import type { Machine } from "../machine/machine.ts";
 import { word } from "../machine/source-words.ts";
@@ -196,6 +197,11 @@ export class Hypervisor {
       if (this.execute(core, DC_ZVA) !== "done")
         throw new MachineCheck(`the hypervisor cannot clear 0x${(pa + offset).toString(16)}`);
     }
+  }
+
+  /** Whether a core's translation, with what it keeps, lets it write there through the direct map. */
+  canWrite(core: Core, pa: number): boolean {
+    return "pa" in translateEl2(this.machine, core, directMapVa(pa), "write");
   }
 
   /** A core on which the hypervisor runs. */
