@@ -32,7 +32,7 @@ export function storeStage2(entryPa: u64, wanted: u64): bool {
   // A hint that makes one entry speak for sixteen: neighbours could be reached that were never checked.
   const value = isValid(wanted) ? wanted & ~STAGE2_CONTIGUOUS : wanted;
   if (isReserved(value, level) || (owner === EMPTY_ROOT_OWNER && isValid(value))) return false;
-  if (level === 0 && isValid(value) && !mayFill(pagePa)) return false;
+  if (level === 0 && isValid(value) && guestWithTeeOf(owner) === null && !mayFill(pagePa)) return false;
   if (isSameTranslation(old, value, level)) {
     put(entryPa, value, level, owner);
     return true;
