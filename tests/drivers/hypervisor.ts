@@ -5,6 +5,7 @@ import * as hardening from "../../abi/hardening.ts";
 import { DRAM_PA, XEN_PA } from "../../abi/memory-map.ts";
 import { PSCI_CPU_ON_64_FID } from "../../abi/smccc.ts";
 import { type Core, EL2H, MASKED } from "../machine/core.ts";
+import { translateEl2 } from "../machine/el2-translation.ts";
 import { MachineCheck } from "../machine/errors.ts";
 import type { Machine } from "../machine/machine.ts";
 import { word } from "../machine/source-words.ts";
@@ -198,6 +199,11 @@ export class Hypervisor {
     }
   }
 
+  /** Whether a core's translation, with what it keeps, lets it write there through the direct map. */
+  canWrite(core: Core, pa: number): boolean {
+    return "pa" in translateEl2(this.machine, core, directMapVa(pa), "write");
+  }
+
   /** A core on which the hypervisor runs. */
   anyCore(): Core {
     const core = this.machine.cores.find(
@@ -249,6 +255,11 @@ export class Hypervisor {
     this.loaded[core.index] = vcpu;
   }
 
+  /** Xen's context switch to its idle vCPU: between VMs the empty root is loaded. */
+  idle(core: Core): void {
+    this.writes(core, "VTTBR", BigInt(this.emptyRootPa));
+  }
+
   /** Whatever runs below is at the hypervisor's vector now: it saves the vCPU. */
   takeOver(core: Core): Vcpu {
     this.#mustRun(core);
@@ -278,8 +289,12 @@ export class Hypervisor {
     this.writes(core, "VTTBR", before);
   }
 
-  /** The end of a VM: its root emptied, its VMID flushed. */
+  /** The end of a VM: its root on no core, emptied, its VMID flushed. */
   destroy(core: Core, vm: VirtualMachine): void {
+    for (const each of this.machine.cores) {
+      const isIdle = !each.isParked && !each.isInMonitor && each.exceptionLevel === 2;
+      if (isIdle && this.loaded[each.index]?.vm === vm) this.idle(each);
+    }
     vm.tables.empty();
     this.flush(core, vm.vttbr);
   }

@@ -1,9 +1,11 @@
 // What holds between any two steps of any history, whoever misbehaves below EL3.
 
 import { POOL_EMPTY_ROOT_OFFSET, TEE_RAM_SIZE } from "../../abi/memory-map.ts";
+import { PAGE_STAGE2_TABLE } from "../../abi/pages.ts";
 import type { Core } from "../machine/core.ts";
 import type { Machine } from "../machine/machine.ts";
 import { MonitorState } from "../machine/monitor-state.ts";
+import { pageRecord } from "../machine/page-records.ts";
 import { word } from "../machine/source-words.ts";
 import { rootOf, vmidOf } from "../machine/translation.ts";
 import { hypervisorVectorFaults } from "./hypervisor-vectors.ts";
@@ -15,7 +17,14 @@ const TRAPPING_VBAR = word("TOP_SLOT") << 39n;
 
 /** Every rule that is broken now, in words. */
 export function brokenInvariants(lab: Lab): string[] {
-  return [...coreRules(lab), ...claimRules(lab), ...poolRules(lab), ...memoryRules(lab), ...dmaRules(lab)];
+  return [
+    ...rootRules(lab),
+    ...coreRules(lab),
+    ...claimRules(lab),
+    ...poolRules(lab),
+    ...memoryRules(lab),
+    ...dmaRules(lab),
+  ];
 }
 
 /** Slots that have a guest, by the monitor's books. */
@@ -46,6 +55,25 @@ function* coreRules(lab: Lab): Generator<string> {
       if (vmidOf(vttbr) > LAST_TEE_VMID - 16n) yield `${who}: the normal world runs on an S world's root`;
     }
     if (running === undefined && core.get("CPTR_EL3") !== 0n) yield `${who}: FP traps in the normal world`;
+  }
+}
+
+/** What a core's VTTBR_EL2 names, or will name, is a table of the monitor's or one that was checked and is nobody's to write. */
+function* rootRules(lab: Lab): Generator<string> {
+  const state = new MonitorState(lab.machine);
+  for (const core of lab.machine.cores) {
+    const requested = state.core(core.index, "requestedVttbrEl2");
+    if (core.isParked) continue;
+    for (const [name, vttbr] of [
+      ["VTTBR_EL2", core.get("VTTBR_EL2")],
+      ["the requested root", requested],
+    ] as const) {
+      const rootPa = rootOf(vttbr);
+      if (rootPa === 0 || rootPa >= lab.machine.bootPackage.poolPa) continue;
+      const record = pageRecord(lab.machine, rootPa);
+      if (record.state !== PAGE_STAGE2_TABLE || record.level !== 0)
+        yield `core ${core.index}: ${name}, 0x${vttbr.toString(16)}, is no checked root`;
+    }
   }
 }
 

@@ -35,7 +35,7 @@ export function assertDone(outcome: StoreOutcome): void {
 export function aTable(lab: Lab, entries: Readonly<Record<number, bigint>> = {}): number {
   const pa = lab.hypervisor.allocate();
   lab.hypervisor.zeroPage(pa);
-  for (const [index, entry] of Object.entries(entries)) assertDone(put(lab, pa + Number(index) * 8, entry));
+  for (const [index, entry] of Object.entries(entries)) lab.hypervisor.write64(pa + Number(index) * 8, entry);
   return pa;
 }
 

@@ -284,6 +284,9 @@ export class Machine {
   unlock(index: number): void {
     if (this.#locks.get(index) !== this.current.index) throw new MachineCheck(`lock ${index} is not held`);
     this.#locks.delete(index);
+    // Others may have waited for this, and what follows need not be an act on the machine.
+    if (this.interleave !== undefined && this.#locks.size === 0 && this.#heldMask === 0)
+      this.interleave("unlocked");
   }
 
   compareAndSwap32(ptr: number, expected: number, value: number): number {

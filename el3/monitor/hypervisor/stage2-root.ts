@@ -8,7 +8,7 @@ import { GUEST_STATE_BOOTING, Guest } from "../guests/guest";
 import { guestWithVmidOf, guestWithVttbr } from "../guests/lookup";
 import { forgetRefused, isRefused } from "../guests/refused";
 import { invalidateTlb, rootPaOf, vmidOf } from "../guests/stage2";
-import { lock, unlock, writeVBAR_EL2, writeVTTBR_EL2 } from "../hw";
+import { isb, lock, unlock, writeVBAR_EL2, writeVTTBR_EL2 } from "../hw";
 import { admitRoot, boundRootPa, hasNoEntry, releaseRoot } from "../memory/roots";
 import { isTablePlace } from "../memory/stage2-tables";
 import { LOCK_MEMORY, machine, teeCoreAt } from "../storage";
@@ -21,8 +21,8 @@ import { isLockedDown, lockDown } from "./lockdown";
 export function loadStage2Root(core: CoreArea, value: u64): bool {
   // The hypervisor may put back what it read, which is our empty root if the VM still waits for its TEE.
   const vttbr = value === emptyVttbr(value) ? awaitedVttbr(value) : value;
-  if (vttbr !== 0 && !isAllowed(core, vttbr)) return false;
-  core.requestedVttbrEl2 = vttbr;
+  if (vttbr === 0) requestRoot(core, 0);
+  else if (!isAllowed(core, vttbr)) return false;
   core.guest = null;
   const guest = guestWithVttbr(vttbr);
   if (guest !== null) loadGuestRoot(core, guest, vttbr);
@@ -42,14 +42,23 @@ function isAllowed(core: CoreArea, vttbr: u64): bool {
   if (!isLockedDown()) {
     if (hasNoEntry(rootPa)) {
       machine().emptyRootPa = rootPa;
+      core.requestedVttbrEl2 = vttbr;
       return true;
     }
     lockDown(core, vttbr);
   }
   lock(LOCK_MEMORY);
   const isAdmitted = admitRoot(vttbr);
+  if (isAdmitted) requestRoot(core, vttbr); // before another core can give the root back
   unlock(LOCK_MEMORY);
   return isAdmitted;
+}
+
+/** From here on the new root counts as loaded, and the old one is in no register: it may be the hypervisor's memory at once. */
+function requestRoot(core: CoreArea, vttbr: u64): void {
+  if (isLockedDown()) writeVTTBR_EL2(emptyVttbr(vttbr));
+  isb();
+  core.requestedVttbrEl2 = vttbr;
 }
 
 function loadGuestRoot(core: CoreArea, guest: Guest, vttbr: u64): void {

@@ -165,7 +165,10 @@ export function protectTable(pa: u64, state: u32, level: u32, base: u64, owner: 
 
 /** The record alone: at lockdown, when the mappings follow. */
 export function recordTable(pa: u64, state: u32, level: u32, base: u64, owner: u32): void {
-  write(pa, state, level, 1, <u32>(base >> LEVEL_SHIFT_2) | (owner << PAGE_OWNER_SHIFT));
+  const place = <u32>(base >> LEVEL_SHIFT_2);
+  // A root has entries for IPAs that no VM has, which no walk reads; its tables are the owner's nonetheless.
+  const word = state === PAGE_STAGE2_TABLE ? (place & PAGE_BASE_MASK) | (owner << PAGE_OWNER_SHIFT) : place;
+  write(pa, state, level, 1, word);
 }
 
 /** At lockdown: a table of the hypervisor's that one of ours has replaced. */

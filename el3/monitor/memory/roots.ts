@@ -61,6 +61,14 @@ export function keepEmptyRoot(pa: u64): bool {
   return true;
 }
 
+/**
+ * Whether a root may get an entry. One that a core has loaded while it was empty may not: its VM would have memory at once, without the load by
+ * which it gets a TEE first.
+ */
+export function mayFill(rootPa: u64): bool {
+  return !isLoaded(rootPa) || !hasNoEntry(rootPa);
+}
+
 function isLoaded(rootPa: u64): bool {
   for (let index: u32 = 0; index < CORE_MAX; index++)
     if (rootPaOf(coreArea(index).requestedVttbrEl2) === rootPa) return true;

@@ -5,6 +5,7 @@ import { PAGE_HYPERVISOR_TEXT, PAGE_STAGE1_TABLE } from "../../../abi/pages";
 import { PAGE_SHIFT, PAGE_SIZE, STAGE1_CONTIGUOUS, TABLE_ENTRIES } from "../arm/page-tables.gen";
 import { dsbSy, readPhysical64, tlbiAlle2is, tlbiVae2is, writePhysical64 } from "../hw";
 import { machine } from "../storage";
+import { publishProtection } from "../trace/status";
 import { isForbiddenDevice } from "./devices";
 import { isDirectMap } from "./direct-map";
 import {
@@ -64,6 +65,7 @@ function storeLeaf(entryPa: u64, old: u64, value: u64, level: u32, address: u64)
     writePhysical64(entryPa, isValid(value) ? 0 : value);
     invalidate(level, address);
     release(old, level, address);
+    if (isExecutable(old)) publishProtection();
   }
   if (isValid(value)) retain(value, level, address);
   if (isValid(value) || !isValid(old)) writePhysical64(entryPa, value);
@@ -154,6 +156,7 @@ function linkTable(entryPa: u64, old: u64, value: u64, level: u32, address: u64)
   machine().stage1Tables++;
   writePhysical64(entryPa, value);
   dsbSy();
+  publishProtection();
   return true;
 }
 
@@ -172,6 +175,7 @@ function replaceTable(entryPa: u64, old: u64, value: u64, level: u32): bool {
   dsbSy();
   machine().stage1Tables--;
   unprotectTable(childPa);
+  publishProtection();
   return true;
 }
 
