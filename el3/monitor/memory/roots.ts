@@ -63,10 +63,11 @@ export function keepEmptyRoot(pa: u64): bool {
 
 /**
  * Whether a root may get an entry. One that a core has loaded while it was empty may not: its VM would have memory at once, without the load by
- * which it gets a TEE first.
+ * which it gets a TEE first. The control domain has none.
  */
 export function mayFill(rootPa: u64): bool {
-  return !isLoaded(rootPa) || !hasNoEntry(rootPa);
+  const isControlDomains = rootPaOf(machine().controlDomainVttbr) === rootPa;
+  return isControlDomains || !isLoaded(rootPa) || !hasNoEntry(rootPa);
 }
 
 function isLoaded(rootPa: u64): bool {

@@ -5,7 +5,7 @@ import { PAGE_FREE, PAGE_GUEST, PAGE_STAGE1_TABLE, PAGE_STAGE2_TABLE } from "../
 import { PAGE_SIZE } from "../arm/page-tables.gen";
 import { lock, readPhysical32, readPhysical64, unlock } from "../hw";
 import { LOCK_MEMORY, machine, storeUndo, treeWalk } from "../storage";
-import { publishProtection, publishTableStores } from "../trace/status";
+import { publishTableStores } from "../trace/status";
 import { isRam, pageState, tableLevel } from "./pages";
 import { isRoot, releaseRoot } from "./roots";
 import { isUndoable, storeStage1 } from "./stage1-store";
@@ -66,8 +66,7 @@ function storeAll(it: Store): u32 {
     return STORE_REFUSED;
   }
   machine().tableStores++;
-  if (state === PAGE_STAGE1_TABLE) publishProtection();
-  else publishTableStores();
+  publishTableStores();
   return STORE_DONE;
 }
 
