@@ -46,6 +46,11 @@ export class MonitorState {
     return this.field("Guest", this.guestPtr(slot), field);
   }
 
+  /** The stage-2 root that is bound to a VMID; 0 if none. */
+  boundRoot(vmid: number): number {
+    return Number(this.#machine.linear.getBigUint64(this.#buffer("VMID_ROOTS") + vmid * 8, true));
+  }
+
   teeCorePtr(slot: number, index: number): number {
     return this.#buffer("TEE_CORES") + (slot * size("TEE_CORE_MAX") + index) * size("WORLD_CONTEXT_SIZE");
   }
