@@ -172,6 +172,22 @@ const ROWS: readonly Row[] = [
       hypervisor.writes(machine.cores[1]!, "VBAR", 0xa0000200000n);
     },
   },
+  ...(
+    [
+      ["SCTLR", XEN_SCTLR & ~word("SCTLR_EL2_WXN")],
+      ["TCR", XEN_TCR | word("TCR_EL2_HD")],
+      ["MAIR", 0n],
+      ["VTCR", 0n],
+    ] as const
+  ).map(([register, value]) => ({
+    name: `another core with another ${register}_EL2`,
+    fatal: "FATAL_STAGE1_CONTROL",
+    change: ({ machine, hypervisor, core }: UnlockedMachine) => {
+      hypervisor.call(core, PSCI_CPU_ON_64_FID, 1, 0x48000000);
+      hypervisor.bootCore(machine.cores[1]!);
+      hypervisor.writes(machine.cores[1]!, register, value);
+    },
+  })),
   {
     name: "another core that has not come far enough to have tables",
     fatal: "FATAL_STAGE1",

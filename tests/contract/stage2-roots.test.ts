@@ -161,7 +161,7 @@ suite("the life of a root", () => {
   test("a root that a core has loaded empty gets no entry: its VM gets a TEE first", async () => {
     const lab = await aLab();
     const root = aTable(lab);
-    const first = aTable(lab, { 1: stage2Block(0x70000000) });
+    const first = aTable(lab);
     lab.hypervisor.writes(lab.core(1), "VTTBR", vttbrOf(9, root));
 
     assertPutRefused(lab, root, tableEntry(first));

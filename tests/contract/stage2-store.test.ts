@@ -283,6 +283,7 @@ suite("subtrees", () => {
     text: () => stage2Page(imagePa(0)),
     "a table of the same subtree": (lab) => stage2Page(lab.hypervisor.rootPa),
     "a reserved descriptor": () => stage2Block(0x70000000),
+    "a leaf that speaks for its neighbours": () => stage2Page(0x70000000) | CONTIGUOUS,
   };
   for (const [name, leaf] of Object.entries(BAD)) {
     test(`${name}, as the last of many leaves deep inside: all of it is given back`, async () => {

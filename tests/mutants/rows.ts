@@ -1,6 +1,7 @@
 // Checks of the monitor that matter, each taken away once: the test named with it must notice.
 
 import { ENTRY } from "../drivers/dma.ts";
+import { MEMORY_MUTANTS } from "./memory-rows.ts";
 import type { Mutant } from "./mutate.ts";
 
 /** In the ordinary run; all others with `vtz test --full`. */
@@ -366,6 +367,7 @@ export const MUTANTS: readonly Mutant[] = [
       test: "an access that is refused interrupts the monitor",
     },
   ]),
+  ...MEMORY_MUTANTS,
 ];
 
 type DmaMutant = Omit<Mutant, "testFile" | "entry">;

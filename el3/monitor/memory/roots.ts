@@ -15,7 +15,7 @@ import { isValid } from "./table-entries";
 
 const VMIDS: u64 = 256; // VTCR_EL2.VS is 0
 /** Owner of the empty root: the last S world's VMID, which no root of the hypervisor's can have. */
-export const EMPTY_ROOT_OWNER: u32 = 255;
+const EMPTY_ROOT_OWNER: u32 = 255;
 
 /** Whether the hypervisor may load this value; a root that is new is checked and bound. 0 is no root at all. */
 export function admitRoot(vttbr: u64): bool {

@@ -7,7 +7,7 @@ import { guestWithTeeOf } from "../guests/lookup";
 import { invalidateTlb, mirrorEntry } from "../guests/stage2";
 import { dsbSy, readPhysical64, writePhysical64 } from "../hw";
 import { flushGuests, tableBase, tableLevel, tableOwner } from "./pages";
-import { EMPTY_ROOT_OWNER, mayFill } from "./roots";
+import { mayFill } from "./roots";
 import { acceptStage2, mayMapLeaf, releaseLeaf, releaseStage2, retainLeaf } from "./stage2-tables";
 import { isReserved, isTableEntry, isValid, leafPa, levelShift, tablePa } from "./table-entries";
 
@@ -31,7 +31,7 @@ export function storeStage2(entryPa: u64, wanted: u64): bool {
   const old = readPhysical64(entryPa);
   // A hint that makes one entry speak for sixteen: neighbours could be reached that were never checked.
   const value = isValid(wanted) ? wanted & ~STAGE2_CONTIGUOUS : wanted;
-  if (isReserved(value, level) || (owner === EMPTY_ROOT_OWNER && isValid(value))) return false;
+  if (isReserved(value, level)) return false;
   if (level === 0 && isValid(value) && guestWithTeeOf(owner) === null && !mayFill(pagePa)) return false;
   if (isSameTranslation(old, value, level)) {
     put(entryPa, value, level, owner);

@@ -2,7 +2,7 @@
 // made read-only before it is read, and what was taken up to a bad entry is given back.
 
 import { PAGE_STAGE2_TABLE } from "../../../abi/pages";
-import { PAGE_SIZE } from "../arm/page-tables.gen";
+import { PAGE_SIZE, STAGE2_CONTIGUOUS } from "../arm/page-tables.gen";
 import { isForbiddenDevice } from "./devices";
 import { isRam, mayRetain, protectTable, releasePage, retainPage, unprotectTable } from "./pages";
 import { isAlignedLeaf, isReserved, isTableEntry, leafPa, leafSize, tablePa } from "./table-entries";
@@ -53,7 +53,7 @@ export function acceptStage2(pa: u64, level: u32, base: u64, owner: u32): bool {
         enterTable(walk);
         continue;
       }
-    } else if (!isReserved(entry, walk.level) && mayMapLeaf(entry, walk.level)) {
+    } else if (isPlainLeaf(entry, walk.level) && mayMapLeaf(entry, walk.level)) {
       retainLeaf(entry, walk.level);
       continue;
     }
@@ -61,6 +61,11 @@ export function acceptStage2(pa: u64, level: u32, base: u64, owner: u32): bool {
     return false;
   }
   return true;
+}
+
+/** Not reserved, and without the hint by which it would speak for its neighbours: a TLB could hold what was never checked. */
+function isPlainLeaf(entry: u64, level: u32): bool {
+  return !isReserved(entry, level) && (entry & STAGE2_CONTIGUOUS) === 0;
 }
 
 /** The reverse: the table at `pa` was unlinked, and the TLBs of its owner were flushed. */
