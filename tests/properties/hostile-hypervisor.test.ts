@@ -64,7 +64,7 @@ class Attack {
   store(coreIndex: number, table: number, index: number, kind: number, target: number): void {
     const tablePa = this.tables[table % this.tables.length]!;
     const pa = this.targets()[target % this.targets().length]!;
-    put(this.lab, tablePa + index * 8, valueOf(kind, pa), coreIndex);
+    put(this.lab, tablePa + index * 8, entryOf(kind, pa), coreIndex);
   }
 
   load(coreIndex: number, root: number, vmid: number): void {
@@ -84,7 +84,7 @@ function tableOf(vm: VirtualMachine, level: number): number {
 }
 
 /** Entries of both stages: the bits of one mean something in the other. */
-function valueOf(kind: number, pa: number): bigint {
+function entryOf(kind: number, pa: number): bigint {
   const block = pa - (pa % MIB2);
   const values = [
     () => 0n,
