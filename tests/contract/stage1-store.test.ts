@@ -1,60 +1,32 @@
-// The hypervisor's stores to its own stage-1 tables, after lockdown: what it may map, and that nothing executable is added, nothing protected
-// becomes writable, and nothing of the monitor's is named.
+// The hypervisor's stores to its own stage-1 tables, after lockdown: what it may map, and that nothing protected becomes writable.
 
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { FW_CFG_PA, GICD_PA, SMMU_PA } from "../../abi/memory-map.ts";
 import { PAGE_WRITABLE_MASK } from "../../abi/pages.ts";
 import { aLab, type Lab } from "../drivers/lab.ts";
+import { aVmap, CONTIGUOUS, entryOf, page, reaches, SLOT_VA } from "../drivers/stage1-live.ts";
 import {
   assertDone,
   assertPutRefused,
-  assertRefused,
   aTable,
-  isOwn,
   MIB2,
   PAGE,
   put,
-  stage2Page,
   stateOf,
   writableCount,
 } from "../drivers/tables.ts";
 import {
   CODE_PAGE,
-  DIRECT_MAP_VA,
-  directMapVa,
   FIXMAP_VA,
   FRAME_TABLE_VA,
-  IMAGE_PAGES,
   IMAGE_VA,
   imagePa,
-  imageVa,
-  indexOf,
-  type LeafOptions,
   stage1Leaf,
   tableEntry,
-  VMAP_VA,
 } from "../drivers/xen-memory.ts";
-import { translateEl2 } from "../machine/el2-translation.ts";
 import { pageRecordPa } from "../machine/page-records.ts";
-import { word } from "../machine/source-words.ts";
 import { walk } from "../machine/translation.ts";
-
-const SLOT = 100;
-const SLOT_VA = VMAP_VA + BigInt(SLOT * PAGE);
-const CONTIGUOUS = word("STAGE1_CONTIGUOUS");
-
-async function aVmap() {
-  const lab = await aLab();
-  return { lab, entryPa: lab.hypervisor.tables.vmap + SLOT * 8 };
-}
-
-const page = (pa: number, options?: LeafOptions) => stage1Leaf(pa, 3, options);
-const reaches = (lab: Lab, va: bigint, access: "read" | "write" | "execute", core = 0) => {
-  const outcome = translateEl2(lab.machine, lab.core(core), va, access);
-  return "pa" in outcome ? outcome.pa : undefined;
-};
-const entryOf = (tablePa: number, va: bigint, level: 1 | 2 | 3) => tablePa + indexOf(va, level) * 8;
 
 suite("the virtual areas", () => {
   test("a page is mapped and unmapped; while it is writable there it cannot become a table", async () => {
@@ -222,212 +194,6 @@ suite("a leaf that may not be", () => {
     assertPutRefused(lab, entryPa, page(pa));
   });
 });
-
-suite("text", () => {
-  const INIT = IMAGE_PAGES.initText[0];
-  const at = (lab: Lab, index: number) => lab.hypervisor.tables.image + index * 8;
-
-  test("initialisation code becomes writable data, one page at a time, and is executable nowhere", async () => {
-    const lab = await aLab();
-    const { textPages } = lab.status.protection;
-    for (const core of [0, 1]) assert.equal(reaches(lab, imageVa(INIT), "execute", core), imagePa(INIT));
-
-    assertDone(put(lab, at(lab, INIT), page(imagePa(INIT))));
-
-    for (const core of [0, 1]) {
-      assert.equal(reaches(lab, imageVa(INIT), "execute", core), undefined);
-      assert.equal(reaches(lab, imageVa(INIT), "write", core), imagePa(INIT));
-    }
-    assert.equal(stateOf(lab, imagePa(INIT)), "FREE");
-    assert.equal(lab.status.protection.textPages, textPages - 1);
-    assertPutRefused(lab, at(lab, INIT), page(imagePa(INIT), { write: false, execute: true }));
-  });
-
-  test("it may also just be unmapped, and is the hypervisor's own then", async () => {
-    const lab = await aLab();
-    assertDone(put(lab, at(lab, INIT), 0n));
-    assert.equal(stateOf(lab, imagePa(INIT)), "FREE");
-    assert(isOwn(lab, imagePa(INIT)));
-    assertPutRefused(lab, at(lab, INIT), page(imagePa(INIT), { write: false, execute: true }));
-  });
-
-  test("it may become read-only data", async () => {
-    const lab = await aLab();
-    assertDone(put(lab, at(lab, INIT), page(imagePa(INIT), { write: false })));
-    assert.equal(reaches(lab, imageVa(INIT), "execute", 1), undefined);
-    assert.equal(stateOf(lab, imagePa(INIT)), "FREE");
-  });
-
-  test("it may be written again with other attributes: it stays text, and read-only everywhere", async () => {
-    const lab = await aLab();
-    const leaf = page(imagePa(CODE_PAGE), { write: false, execute: true });
-    const changed = (leaf & ~word("STAGE1_SH_MASK")) | (1n << 55n);
-
-    assertDone(put(lab, at(lab, CODE_PAGE), changed));
-
-    assert.equal(lab.machine.memory.read64(at(lab, CODE_PAGE)), changed);
-    assert.equal(stateOf(lab, imagePa(CODE_PAGE)), "HYPERVISOR_TEXT 1");
-    assert.equal(reaches(lab, directMapVa(imagePa(CODE_PAGE)), "write"), undefined);
-    assert.equal(reaches(lab, imageVa(CODE_PAGE), "execute"), imagePa(CODE_PAGE));
-  });
-
-  test("one page of it never takes another's place", async () => {
-    const lab = await aLab();
-    assertPutRefused(lab, at(lab, CODE_PAGE), page(imagePa(CODE_PAGE + 1), { write: false, execute: true }));
-    assertPutRefused(lab, at(lab, CODE_PAGE), page(imagePa(CODE_PAGE), { execute: true }));
-  });
-
-  test("a pair of stores that takes text away and fails is refused whole", async () => {
-    const lab = await aLab();
-    const core = lab.core(0);
-    core.x[1] = directMapVa(at(lab, INIT));
-    core.x[2] = 0n;
-    core.x[3] = page(lab.machine.bootPackage.poolPa);
-    const pair = 0xa9000c22; // stp x2, x3, [x1]
-    lab.hypervisor.plant(pair);
-    assertRefused(lab, () => lab.hypervisor.execute(core, pair));
-    assert.equal(stateOf(lab, imagePa(INIT)), "HYPERVISOR_TEXT 1");
-  });
-
-  test("text cannot be a guest's memory, nor a table", async () => {
-    const lab = await aLab();
-    const { tables } = lab.hypervisor.controlDomain;
-    assertPutRefused(lab, tables.entryPa(0x80_0000_0000, 3), stage2Page(imagePa(CODE_PAGE)));
-    assertPutRefused(lab, tables.entryPa(0x80_4000_0000, 2), tableEntry(imagePa(CODE_PAGE)));
-    assertPutRefused(
-      lab,
-      entryOf(lab.hypervisor.tables.second, VMAP_VA, 2) + 80,
-      tableEntry(imagePa(CODE_PAGE)),
-    );
-  });
-});
-
-suite("tables of stage 1", () => {
-  const linkPa = (lab: Lab) => entryOf(lab.hypervisor.tables.second, VMAP_VA, 2) + 8;
-  const LINK_VA = VMAP_VA + BigInt(MIB2);
-
-  test("an empty page is linked, filled entry by entry, emptied and unlinked", async () => {
-    const lab = await aLab();
-    const { stage1Tables } = lab.status.protection;
-    const child = aTable(lab);
-    const pa = lab.hypervisor.allocate();
-
-    assertDone(put(lab, linkPa(lab), tableEntry(child)));
-    assert.equal(stateOf(lab, child), "STAGE1_TABLE 1");
-    assert.equal(lab.status.protection.stage1Tables, stage1Tables + 1);
-    assertDone(put(lab, child + 24, page(pa)));
-    assert.equal(reaches(lab, LINK_VA + 0x3000n, "write"), pa);
-
-    assertPutRefused(lab, linkPa(lab), 0n);
-    assertDone(put(lab, child + 24, 0n));
-    assertDone(put(lab, linkPa(lab), 0n));
-
-    assert.equal(stateOf(lab, child), "FREE");
-    assert(isOwn(lab, child));
-    assert.equal(lab.status.protection.stage1Tables, stage1Tables);
-  });
-
-  test("a table that is unlinked is in no core's walks: what is written there means nothing", async () => {
-    const lab = await aLab();
-    const child = aTable(lab);
-    assertDone(put(lab, linkPa(lab), tableEntry(child)));
-    assertDone(put(lab, child, page(lab.hypervisor.allocate())));
-    assert.notEqual(reaches(lab, LINK_VA, "write", 1), undefined);
-    assertDone(put(lab, child, 0n));
-    assertDone(put(lab, linkPa(lab), 0n));
-
-    assertDone(put(lab, child, page(lab.machine.poolTeePa)));
-
-    for (const core of [0, 1]) assert.equal(reaches(lab, LINK_VA, "read", core), undefined);
-  });
-
-  const BAD: Record<string, (lab: Lab) => number> = {
-    "a page that is not empty": (lab) => aTable(lab, { 511: page(0x70000000) }),
-    "a live table": (lab) => lab.hypervisor.tables.fixmap,
-    "the table itself": (lab) => lab.hypervisor.tables.second,
-    "the root": (lab) => lab.hypervisor.rootPa,
-    "a stage-2 root": (lab) => lab.hypervisor.controlDomain.tables.rootPa,
-    "a page that a guest has": (lab) => lab.hypervisor.controlDomain.ramPa,
-    "a page of the pool": (lab) => lab.machine.poolTeePa,
-    "device memory": () => GICD_PA,
-    "secure memory": () => 0x0e000000,
-    "no memory": () => 0x10_0000_0000,
-  };
-  for (const [name, table] of Object.entries(BAD)) {
-    test(`${name} is no table`, async () => {
-      const lab = await aLab();
-      assertPutRefused(lab, linkPa(lab), tableEntry(table(lab)));
-    });
-  }
-
-  test("a table takes no leaf's place, and no other table its own", async () => {
-    const lab = await aLab();
-    const child = aTable(lab);
-    assertPutRefused(lab, entryOf(lab.hypervisor.tables.frameSecond, FRAME_TABLE_VA, 2), tableEntry(child));
-    assertPutRefused(lab, entryOf(lab.hypervisor.tables.second, FIXMAP_VA, 2), tableEntry(child));
-    assertPutRefused(lab, entryOf(lab.hypervisor.tables.second, FIXMAP_VA, 2), stage1Leaf(0x70000000, 2));
-  });
-
-  test("a table that is linked may get other attributes", async () => {
-    const lab = await aLab();
-    const entryPa = entryOf(lab.hypervisor.tables.second, VMAP_VA, 2);
-    const changed = lab.machine.memory.read64(entryPa) | word("STAGE1_TABLE_XNTABLE");
-    assertDone(put(lab, entryPa, changed));
-    assert.equal(lab.machine.memory.read64(entryPa), changed);
-  });
-});
-
-suite("what is the monitor's in the hypervisor's tables", () => {
-  test("the direct map cannot be changed", async () => {
-    const lab = await aLab();
-    const { root, directFirst } = lab.hypervisor.tables;
-    const second = walkTable(lab, DIRECT_MAP_VA, 2);
-    for (const value of [0n, stage1Leaf(0x40000000, 2)]) {
-      assertPutRefused(lab, second, value);
-      assertPutRefused(lab, directFirst, value);
-      assertPutRefused(lab, root + 256 * 8, value);
-    }
-  });
-
-  test("its last level is out of reach: not mapped, and never written by a store", async () => {
-    const lab = await aLab();
-    const third = walkTable(lab, DIRECT_MAP_VA, 3);
-    assert(third >= lab.machine.bootPackage.poolPa);
-    assert.equal(reaches(lab, directMapVa(third), "read"), undefined);
-  });
-
-  test("a second direct map entry for the same place is refused", async () => {
-    const lab = await aLab();
-    const { poolPa } = lab.machine.bootPackage;
-    const second = walkTable(lab, directMapVa(poolPa), 2);
-    const child = aTable(lab);
-    assertDone(put(lab, second, tableEntry(child))); // a hole behind the hypervisor's RAM
-    assertPutRefused(lab, child, page(poolPa, { write: false }));
-    assertPutRefused(lab, second + 8, stage1Leaf(poolPa + MIB2, 2, { write: false }));
-  });
-
-  test("the trapping vectors and the hypervisor's vectors stay", async () => {
-    const lab = await aLab();
-    const { root } = lab.hypervisor.tables;
-    const vectors = walkTable(lab, lab.core(0).get("VBAR_EL2"), 2);
-    for (const entryPa of [root + 511 * 8, vectors]) {
-      const itself = lab.machine.memory.read64(entryPa) | word("STAGE1_TABLE_XNTABLE");
-      for (const value of [0n, tableEntry(aTable(lab)), itself]) assertPutRefused(lab, entryPa, value);
-    }
-  });
-});
-
-/** PA of the entry of `level` that translates `va`. */
-function walkTable(lab: Lab, va: bigint, level: 1 | 2 | 3): number {
-  let tablePa = lab.hypervisor.rootPa;
-  for (const above of [0, 1, 2] as const) {
-    if (above === level) break;
-    tablePa = Number(
-      lab.machine.memory.read64(tablePa + indexOf(va, above) * 8) & word("TABLE_OUTPUT_ADDRESS_MASK"),
-    );
-  }
-  return tablePa + indexOf(va, level) * 8;
-}
 
 test("the image is where the tests think it is", async () => {
   const lab = await aLab();

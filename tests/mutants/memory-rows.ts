@@ -3,7 +3,10 @@
 import type { Mutant } from "./mutate.ts";
 
 const STAGE1 = "contract/stage1-store.test.ts";
+const STAGE1_TEXT = "contract/stage1-text.test.ts";
+const STAGE1_TABLES = "contract/stage1-tables.test.ts";
 const STAGE2 = "contract/stage2-store.test.ts";
+const STAGE2_SUBTREES = "contract/stage2-subtrees.test.ts";
 const ROOTS = "contract/stage2-roots.test.ts";
 const STORES = "contract/table-store.test.ts";
 const LOCKDOWN = "contract/lockdown.test.ts";
@@ -39,7 +42,7 @@ export const MEMORY_MUTANTS: readonly Mutant[] = [
     file: "memory/pages.ts",
     text: "  if (mayBeInGuestTlb(pa)) flushGuests();\n",
     replacement: "",
-    testFile: STAGE2,
+    testFile: STAGE2_SUBTREES,
     test: "a page that a guest may still have in its TLB becomes a table only after a flush",
   },
   {
@@ -47,7 +50,7 @@ export const MEMORY_MUTANTS: readonly Mutant[] = [
     file: "memory/direct-map.ts",
     text: "  dsbSy();\n  tlbiVae2is(directMapVa(pa) >> PAGE_SHIFT);\n  protectFromDma(pa);",
     replacement: "  dsbSy();\n  protectFromDma(pa);",
-    testFile: STAGE2,
+    testFile: STAGE2_SUBTREES,
     test: "while a page becomes a table nobody can write it any more before it is read",
   },
   {
@@ -71,7 +74,7 @@ export const MEMORY_MUTANTS: readonly Mutant[] = [
     file: "memory/stage2-tables.ts",
     text: "!isReserved(entry, level) && (entry & STAGE2_CONTIGUOUS) === 0",
     replacement: "!isReserved(entry, level)",
-    testFile: STAGE2,
+    testFile: STAGE2_SUBTREES,
     test: "as the last of many leaves deep inside: all of it is given back",
   },
   {
@@ -79,7 +82,7 @@ export const MEMORY_MUTANTS: readonly Mutant[] = [
     file: "memory/stage2-tables.ts",
     text: "    giveBack(pa, level, base, walk.entryPa);\n",
     replacement: "",
-    testFile: STAGE2,
+    testFile: STAGE2_SUBTREES,
     test: "as the last of many leaves deep inside: all of it is given back",
   },
   {
@@ -87,7 +90,7 @@ export const MEMORY_MUTANTS: readonly Mutant[] = [
     file: "memory/stage2-store.ts",
     text: "    flushGuests(); // walks may be cached that would read the table when it is the hypervisor's again\n",
     replacement: "",
-    testFile: STAGE2,
+    testFile: STAGE2_SUBTREES,
     test: "what is unlinked is the hypervisor's again",
   },
   {
@@ -135,7 +138,7 @@ export const MEMORY_MUTANTS: readonly Mutant[] = [
     file: "memory/stage1-store.ts",
     text: "  if (isValid(value) && isExecutable(value)) return rewriteText(entryPa, value, level, address);\n",
     replacement: "",
-    testFile: STAGE1,
+    testFile: STAGE1_TEXT,
     test: "it may be written again with other attributes: it stays text",
   },
   {
@@ -143,7 +146,7 @@ export const MEMORY_MUTANTS: readonly Mutant[] = [
     file: "memory/stage1-store.ts",
     text: "  if (!isEmpty(childPa)) {\n    unprotectTable(childPa);\n    return false;\n  }\n  machine().stage1Tables++;",
     replacement: "  machine().stage1Tables++;",
-    testFile: STAGE1,
+    testFile: STAGE1_TABLES,
     test: "is no table",
   },
   {
@@ -151,7 +154,7 @@ export const MEMORY_MUTANTS: readonly Mutant[] = [
     file: "memory/stage1-store.ts",
     text: "isReserved(value, level) || isMonitors(old, level)",
     replacement: "isReserved(value, level)",
-    testFile: STAGE1,
+    testFile: STAGE1_TABLES,
     test: "the trapping vectors and the hypervisor's vectors stay",
   },
   {
