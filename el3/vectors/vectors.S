@@ -61,11 +61,30 @@ vectors:
   unexpected_vector
   .endr
 
-synchronous:
+synchronous: // x1 = ESR_EL3
   adrp x0, linear_memory // page aligned
   sub  x0, x8, x0
+  tbnz x1, #REPLACED_WRITE_BIT, 1f
   bl   exceptionSynchronous
   b    resume_frame
+1:
+  bl   exceptionReplacedWrite
+  cbnz w0, resume_frame
+  // Done, and only what the AAPCS64 lets a function change is to be loaded again.
+  mrs  x8, tpidr_el3
+  add  sp, x8, #CORE_AREA_FRAME
+  ldr  x30, [sp, #0xf0]
+  ldp  x0, x1, [sp, #0x00]
+  ldp  x2, x3, [sp, #0x10]
+  ldp  x4, x5, [sp, #0x20]
+  ldp  x6, x7, [sp, #0x30]
+  ldp  x8, x9, [sp, #0x40]
+  ldp  x10, x11, [sp, #0x50]
+  ldp  x12, x13, [sp, #0x60]
+  ldp  x14, x15, [sp, #0x70]
+  ldp  x16, x17, [sp, #0x80]
+  ldr  x18, [sp, #0x90]
+  eret
 
 fiq:
   adrp x0, linear_memory

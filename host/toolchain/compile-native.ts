@@ -13,7 +13,8 @@ const SIZES = { LINEAR_MEMORY_SIZE, LINEAR_MEMORY_GUARD_SIZE, CORE_COUNT, STACK_
 
 const C_FLAGS = [
   ...["-std=gnu17", "-O2", "-g1", "-ffreestanding", "-flto", "-mgeneral-regs-only", "-mcmodel=small"],
-  ...["-fno-pic", "-fno-stack-protector", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables"],
+  ...["-fno-pic", "-fno-stack-protector", "-fomit-frame-pointer"],
+  ...["-fno-unwind-tables", "-fno-asynchronous-unwind-tables"],
   // Address 0 is the reset vector, a lawful address; two views of one linear memory are lawful too.
   ...["-fno-delete-null-pointer-checks", "-fno-strict-aliasing", "-mno-outline-atomics"],
   ...["-ffunction-sections", "-fdata-sections", "-Wall", "-Wextra", "-Werror=implicit-function-declaration"],

@@ -1,6 +1,7 @@
 // The model machine: cores, physical memory and devices around one instance of the monitor's wasm. It plays the hardware and the
 // assembly of `el3/vectors/`; who runs below EL3 is the drivers' business (tests/drivers).
 
+import { HARDENING_CALL } from "../../abi/hardening.ts";
 import { BOOT_PACKAGE_PA, DRAM_PA, FLASH_SIZE, SMMU_PA, SMMU_SIZE } from "../../abi/memory-map.ts";
 import { PAGE_STAGE1_TABLE, PAGE_STAGE2_TABLE } from "../../abi/pages.ts";
 import { type BootPackage, encodeBootPackage } from "../../host/machine/boot-package.ts";
@@ -90,7 +91,12 @@ export class Machine {
   synchronous(core: Core, esrEl3: bigint): void {
     this.#storeFrame(core);
     const areaPtr = this.monitor.coreAreaPtr(core.index);
-    this.#enterMonitor(core, () => this.monitor.exceptionSynchronous(areaPtr, esrEl3));
+    const isWrite = (esrEl3 & BigInt(HARDENING_CALL)) !== 0n; // vectors.S
+    this.#enterMonitor(core, () =>
+      isWrite
+        ? this.monitor.exceptionReplacedWrite(areaPtr, esrEl3)
+        : this.monitor.exceptionSynchronous(areaPtr, esrEl3),
+    );
   }
 
   fiq(core: Core): void {
@@ -116,8 +122,13 @@ export class Machine {
     this.#depth++;
     core.isInMonitor = true;
     try {
-      core.framePtr = act(core) >>> 0;
-      this.#loadFrame(core);
+      const framePtr = act(core) >>> 0;
+      if (framePtr === 0) {
+        this.#loadCallerSaved(core);
+      } else {
+        core.framePtr = framePtr;
+        this.#loadFrame(core);
+      }
     } catch (error) {
       if (!(error instanceof Parked)) throw error;
       core.isParked = true;
@@ -154,6 +165,13 @@ export class Machine {
     core.pc = this.linear.getBigUint64(core.framePtr + FRAME_ELR, true);
     core.pstate = this.linear.getBigUint64(core.framePtr + FRAME_SPSR, true);
     if (((core.pstate >> 2n) & 3n) === 3n && !core.isAarch32) throw new MachineCheck("eret to EL3");
+  }
+
+  /** The short way out of vectors.S: the rest is still in the registers. */
+  #loadCallerSaved(core: Core): void {
+    for (let index = 0; index < GENERAL_REGISTERS; index++)
+      if (index < 19 || index === 30)
+        core.x[index] = this.linear.getBigUint64(core.framePtr + index * 8, true);
   }
 
   // --- what the imports do ------------------------------------------------------------------------------------

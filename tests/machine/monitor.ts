@@ -9,6 +9,7 @@ export interface MonitorExports {
   bootMachine(core: number): number;
   bootSecondary(core: number): number;
   exceptionSynchronous(areaPtr: number, esrEl3: bigint): number;
+  exceptionReplacedWrite(areaPtr: number, esrEl3: bigint): number;
   exceptionFiq(areaPtr: number): number;
   readonly CORE_AREA_IS_ON: WebAssembly.Global;
 }

@@ -3,6 +3,7 @@
 import { ENTRY } from "../drivers/dma.ts";
 import { MEMORY_MUTANTS } from "./memory-rows.ts";
 import type { Mutant } from "./mutate.ts";
+import { SWITCH_MUTANTS } from "./switch-rows.ts";
 
 /** In the ordinary run; all others with `vtz test --full`. */
 export const QUICK_COUNT = 3;
@@ -368,6 +369,7 @@ export const MUTANTS: readonly Mutant[] = [
     },
   ]),
   ...MEMORY_MUTANTS,
+  ...SWITCH_MUTANTS,
 ];
 
 type DmaMutant = Omit<Mutant, "testFile" | "entry">;

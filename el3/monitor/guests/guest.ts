@@ -42,6 +42,8 @@ export class Guest {
   /** 1 while a call of it may be preempted or an answer held (worlds/detached.ts). */
   hasDetached: u32;
   consoleLength: u32;
+  /** CNTPCT_EL0 when the first of its watched TEE cores is due, or WATCH_NEVER (worlds/watch.ts). */
+  watchTicks: u64;
   createdTicks: u64;
   // Statistics, mirrored in the status page (abi/status.ts).
   switches: u64;
@@ -59,3 +61,8 @@ export class Guest {
 }
 export const GUEST_CONSOLE: usize = 0x100; // the line that the TEE is writing
 export const GUEST_CONSOLE_SIZE: u32 = 0x100;
+
+/** Whether the TEE's boot was preempted: the VM may not run before it is done. */
+export function isTeeAwaited(guest: Guest): bool {
+  return guest.state === GUEST_STATE_BOOTING && guest.vectorTableVa === 0;
+}

@@ -1,20 +1,21 @@
 // The hypervisor loads a stage-2 root (VTTBR_EL2): to run a VM, or only to flush its VMID from the TLB. From this one event the monitor
 // learns of every VM's birth (a root it has not seen, with something in it) and death (a flush of the VMID of a root that was emptied).
+// A switch between vCPUs that changes nothing of this comes past here: vcpu-switch.ts.
 
 import { VTTBR_EL2_VMID_MASK } from "../arm/registers.gen";
 import { awaitedVttbr, rememberAwaited } from "../guests/awaited";
 import { destroyGuest, isRootEmpty } from "../guests/destroy";
-import { GUEST_STATE_BOOTING, Guest } from "../guests/guest";
+import { Guest, isTeeAwaited } from "../guests/guest";
 import { guestWithVmidOf, guestWithVttbr } from "../guests/lookup";
 import { forgetRefused, isRefused } from "../guests/refused";
 import { invalidateTlb, rootPaOf, vmidOf } from "../guests/stage2";
 import { isb, lock, unlock, writeVBAR_EL2, writeVTTBR_EL2 } from "../hw";
 import { admitRoot, boundRootPa, hasNoEntry, releaseRoot } from "../memory/roots";
 import { isTablePlace } from "../memory/stage2-tables";
-import { LOCK_MEMORY, machine, teeCoreAt } from "../storage";
+import { LOCK_MEMORY, machine } from "../storage";
 import { CoreArea } from "../worlds/core-area";
 import { emptyVttbr, hideNormalWorld } from "../worlds/normal-world";
-import { retryTimer } from "../worlds/timer";
+import { watchGuest } from "../worlds/timer";
 import { isLockedDown, lockDown } from "./lockdown";
 
 /** False if the hypervisor may not load this value: nothing has changed. */
@@ -67,20 +68,13 @@ function loadGuestRoot(core: CoreArea, guest: Guest, vttbr: u64): void {
     load(core, vttbr);
     return;
   }
-  if (guest.vectorTableVa === 0 && guest.state === GUEST_STATE_BOOTING) {
+  if (isTeeAwaited(guest)) {
     awaitTee(core, vttbr); // its boot was preempted
     return;
   }
   core.guest = guest;
   load(core, vttbr);
-  if (isWatched(guest)) retryTimer(core);
-}
-
-function isWatched(guest: Guest): bool {
-  for (let index: u32 = 0; index < guest.coreCount; index++) {
-    if (teeCoreAt(guest.slot, index).isWatched !== 0) return true;
-  }
-  return false;
+  watchGuest(core, guest);
 }
 
 /** A root without entries: the hypervisor's way of loading a VMID only. */

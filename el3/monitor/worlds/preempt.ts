@@ -12,6 +12,7 @@ import { markDetached } from "./detached";
 import { ExceptionFrame } from "./exception-frame";
 import { enterTee, leaveTee } from "./switch";
 import { TEE_CORE_CALLED, TEE_CORE_INTERRUPTED, TeeCore } from "./tee-core";
+import { setWatched } from "./watch";
 import { frameOf } from "./world-context";
 
 /** A TEE that is preempted so often without once leaving by itself has hung: 10 s at 20 ms each. */
@@ -40,7 +41,7 @@ export function setTeeAside(core: CoreArea, guest: Guest, teeCore: TeeCore): voi
   } else if (teeCore.callFollows !== 0) {
     repeatCall(caller);
   }
-  if (teeCore.activity === TEE_CORE_INTERRUPTED) teeCore.isWatched = 1; // nobody calls for it
+  if (teeCore.activity === TEE_CORE_INTERRUPTED) setWatched(guest, teeCore, true); // nobody calls for it
   leaveTee(core, guest, teeCore);
 }
 

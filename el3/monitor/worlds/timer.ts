@@ -12,6 +12,7 @@ import { CoreArea } from "./core-area";
 import { LIST_REGISTER_TIMER, pendInterrupt } from "./gic-interface";
 import { TeeCore } from "./tee-core";
 import { virtualTimerEnabled } from "./virtual-timer";
+import { setWatched, WATCH_NEVER } from "./watch";
 
 export const TIMER_REGISTER_TVAL: u32 = 0;
 export const TIMER_REGISTER_CTL: u32 = 1;
@@ -33,7 +34,18 @@ export function stopTimer(core: CoreArea): void {
 }
 
 export function retryTimer(core: CoreArea): void {
-  armAt(core, readCNTPCT_EL0() + RETRY_TICKS);
+  lookAt(core, 0);
+}
+
+/** Fires at `ticks`, but not sooner than a retry. */
+function lookAt(core: CoreArea, ticks: u64): void {
+  const soonest = readCNTPCT_EL0() + RETRY_TICKS;
+  armAt(core, ticks > soonest ? ticks : soonest);
+}
+
+/** A vCPU of the guest runs on this core from now on, which one is not known yet. */
+export function watchGuest(core: CoreArea, guest: Guest): void {
+  if (guest.watchTicks !== WATCH_NEVER) lookAt(core, guest.watchTicks);
 }
 
 /** The interrupt of the timer that the profile gives a TEE. */
@@ -104,7 +116,7 @@ export function checkTimer(core: CoreArea, guest: Guest, teeCore: TeeCore): void
     virtualTimerEnabled(core, teeCore);
     return;
   }
-  teeCore.isWatched = isEnabled(teeCore) ? 1 : 0;
+  if (isEnabled(teeCore) || teeCore.isWatched !== 0) setWatched(guest, teeCore, isEnabled(teeCore));
   if (isTimerDue(teeCore)) deliverTimer(core, guest, teeCore);
   else rearmTimer(core, teeCore);
 }

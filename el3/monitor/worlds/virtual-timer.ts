@@ -30,6 +30,7 @@ import {
 } from "./gic-interface";
 import { TEE_CORE_IDLE, TEE_CORE_INTERRUPTED, TeeCore } from "./tee-core";
 import { armAt, isTimerInterruptOn, stopTimer } from "./timer";
+import { setWatched } from "./watch";
 
 const INTERRUPT: u32 = 1 << INTID_VIRTUAL_TIMER;
 const CONTROL_MASK: u64 = CNTV_CTL_EL0_ENABLE | CNTV_CTL_EL0_IMASK;
@@ -84,7 +85,8 @@ function watchVirtualTimer(teeCore: TeeCore, now: u64, isServing: bool): void {
   const waits =
     isDue && teeCore.timerPending === 0 && isTimerInterruptOn(teeCore) && teeCore.activity === TEE_CORE_IDLE;
   const isSetAside = teeCore.isPreempted !== 0 && teeCore.activity === TEE_CORE_INTERRUPTED;
-  teeCore.isWatched = waits || isSetAside ? 1 : 0;
+  const isWatched = waits || isSetAside;
+  if (isWatched !== (teeCore.isWatched !== 0)) setWatched(teeCore.guest, teeCore, isWatched);
 }
 
 /** A physical interrupt has stopped the TEE: true if it was that of its own timer, which waits in its interface now. */

@@ -19,3 +19,14 @@ export const WORLD_CONTEXT_SIZE: usize = 0x600;
 export function frameOf(ownerPtr: usize): ExceptionFrame {
   return changetype<ExceptionFrame>(ownerPtr + WORLD_FRAME);
 }
+
+// By constant offsets from the owner, so that one check of bounds does for its own fields and these: where instructions count.
+
+export function spsrOf(ownerPtr: usize): u64 {
+  return load<u64>(ownerPtr, WORLD_FRAME + offsetof<ExceptionFrame>("spsrEl3"));
+}
+
+/** The general register `index`; 31 is zero, as XZR in an instruction's Rt. */
+export function registerOf(ownerPtr: usize, index: u32): u64 {
+  return index < 31 ? load<u64>(ownerPtr + ((<usize>index) << 3), WORLD_FRAME) : 0;
+}
