@@ -2,6 +2,7 @@
 // monitor's dispatch table.
 //
 //   from EL2   imm16 bit 15      a replaced write of a translation register      hypervisor/registers.ts
+//                                (of a vCPU switch: not here, see main.ts)       hypervisor/vcpu-switch.ts
 //              imm16 0x400n      the trapping vector n                           exceptions/exits.ts
 //              imm16 0x4100      a synchronous exception of EL2 itself           exceptions/hypervisor-fault.ts
 //              imm16 0           PSCI and SMCCC calls of the hypervisor          hypervisor/calls.ts
