@@ -13,6 +13,11 @@ interface Row {
   readonly target?: number;
   /** The sample of stock Xen, if it has another name. */
   readonly stockSample?: string;
+  /**
+   * The fastest batches are compared, not the middle ones: Xen's scheduler takes one of two ways for whole batches, stock as hardened, and
+   * which one is in the middle is chance.
+   */
+  readonly hasTwoWays?: boolean;
 }
 
 const NO_CHANGE = 1.01;
@@ -34,6 +39,7 @@ export const ROWS: readonly Row[] = [
     what: "event to a VM that sleeps, with the switch",
     count: 2,
     target: SWITCH,
+    hasTwoWays: true,
   },
   { sample: "GRANT_MAP_UNMAP", what: "grant map and unmap", target: GRANT },
   { sample: "BALLOON", what: "a page given back and taken again" },
@@ -54,16 +60,17 @@ export interface Comparison {
 }
 
 export function compare(result: HypervisorResult): Comparison[] {
-  return ROWS.flatMap(({ sample, what, count = 1, target, stockSample = sample }) => {
+  return ROWS.flatMap(({ sample, what, count = 1, target, stockSample = sample, hasTwoWays = false }) => {
     const stock = find(result, "stock", stockSample);
     const hardened = find(result, "hardened", sample);
     if (stock === undefined || hardened === undefined) return [];
-    const ratio = hardened.median / stock.median;
+    const value = (side: Sample) => (hasTwoWays ? side.min : side.median);
+    const ratio = value(hardened) / value(stock);
     return {
       name: sample,
       what,
-      stock: stock.median / count,
-      hardened: hardened.median / count,
+      stock: value(stock) / count,
+      hardened: value(hardened) / count,
       ratio,
       // As printed: a target has two decimals, the ratio gets three.
       ...(target === undefined ? {} : { target, isMet: Math.round(ratio * 1000) <= target * 1000 }),
@@ -89,6 +96,7 @@ export function hypervisorReport(result: HypervisorResult): string {
     table([["OPERATION", "STOCK", "HARDENED", "RATIO", "TARGET"], ...rows]),
     "",
     `One core; the VMs are probes without an operating system, but for the compile-like work. Of ${SIDES.join(" and ")} Xen each`,
-    "figure is the median of batches, so that what dom0 did meanwhile stays out.",
+    "figure is the median of batches, so that what dom0 did meanwhile stays out; of the event it is the fastest batch,",
+    "since Xen's scheduler takes one of two ways for whole batches on both sides, and which is in the middle is chance.",
   ].join("\n");
 }

@@ -13,7 +13,7 @@ import { WORLD_CONTEXT_SIZE } from "./worlds/world-context";
 export const CORE_MAX: u32 = 8;
 export const GUEST_MAX: u32 = 16;
 export const TEE_CORE_MAX: u32 = 4;
-const GUEST_RECORD_SIZE: usize = 0x200;
+export const GUEST_RECORD_SIZE: usize = 0x200;
 
 const STORE_RECORD_SIZE: usize = 0x80;
 

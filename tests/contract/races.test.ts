@@ -1,26 +1,11 @@
-// Two cores in the monitor at once. One core's whole exception is run in the middle of the other's, before each of its acts on the machine in
-// turn (but while a lock is held, where it would wait): every such interleaving must end in a state without broken invariants.
+// Two cores in the monitor at once (tests/drivers/races.ts): calls, births, roots.
 
 import assert from "node:assert/strict";
-import { suite, test } from "node:test";
-import { brokenInvariants } from "../drivers/invariants.ts";
-import { aLab, FAST_CALL, type Lab, type LabOptions } from "../drivers/lab.ts";
+import { FAST_CALL, type Lab } from "../drivers/lab.ts";
+import { type Race, raceSuite } from "../drivers/races.ts";
 import { aTable, put, stage2Block } from "../drivers/tables.ts";
 import { teeRuns } from "../drivers/tee.ts";
-import type { VirtualMachine } from "../drivers/virtual-machine.ts";
 import { tableEntry } from "../drivers/xen-memory.ts";
-
-interface Race {
-  readonly name: string;
-  readonly options?: LabOptions;
-  /** Up to the moment before; returns what the two cores do. */
-  readonly arrange: (lab: Lab) => { first: () => void; second: () => void; vms?: VirtualMachine[] };
-  readonly judge: (lab: Lab) => void;
-}
-
-const COUNT_MAX = 20_000;
-/** Long loops over memory are the same at every round: of those, only the first acts are tried. */
-const SAME_ACT_MAX = 40;
 
 const RACES: readonly Race[] = [
   {
@@ -151,35 +136,4 @@ function aTableOfAllMemory(lab: Lab): bigint {
   return tableEntry(aTable(lab, { 0: stage2Block(0x40000000) }));
 }
 
-/** Runs `second` before the act number `at` of `first`. False if `first` has fewer acts. */
-async function interleaved({ options, arrange, judge }: Race, at: number): Promise<boolean> {
-  const lab = await aLab(options);
-  const { first, second } = arrange(lab);
-  const seen = new Map<string, number>();
-  let count = 0;
-  let wasRun = false;
-  lab.machine.interleave = (act) => {
-    seen.set(act, (seen.get(act) ?? 0) + 1);
-    if (seen.get(act)! > SAME_ACT_MAX) return;
-    if (count++ !== at) return;
-    lab.machine.interleave = undefined;
-    wasRun = true;
-    second();
-  };
-  first();
-  lab.machine.interleave = undefined;
-  if (!wasRun) return false;
-  assert.deepEqual(brokenInvariants(lab), [], `interleaved at act ${at}`);
-  judge(lab);
-  return true;
-}
-
-suite("races of two cores", () => {
-  for (const race of RACES) {
-    test(race.name, async () => {
-      let at = 0;
-      while (await interleaved(race, at)) at++;
-      assert(at > 1 && at < COUNT_MAX, `${at} interleavings`);
-    });
-  }
-});
+raceSuite("races of two cores", RACES);

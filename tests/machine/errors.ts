@@ -27,6 +27,14 @@ export class MachineCheck extends Error {
   }
 }
 
+/** A core would wait for a lock that another one holds, which does not run here (Machine.interleavesLocked). */
+export class WouldWait extends Error {
+  constructor(index: number, holder: number) {
+    super(`lock ${index} is held by core ${holder}`);
+    this.name = "WouldWait";
+  }
+}
+
 /** FATAL_* of the monitor by number. */
 export function fatalCodes(): Map<string, number> {
   const text = fs.readFileSync(join(projectFolder, "abi/epitaph.ts"), "utf8");

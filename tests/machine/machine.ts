@@ -7,7 +7,7 @@ import { PAGE_STAGE1_TABLE, PAGE_STAGE2_TABLE } from "../../abi/pages.ts";
 import { type BootPackage, encodeBootPackage } from "../../host/machine/boot-package.ts";
 import { Core } from "./core.ts";
 import { Devices } from "./devices.ts";
-import { type Epitaph, MachineCheck } from "./errors.ts";
+import { type Epitaph, MachineCheck, WouldWait } from "./errors.ts";
 import { imports, isTimerOn, Parked } from "./hw.ts";
 import { importNames, type MonitorExports } from "./monitor.ts";
 import { pageRecord } from "./page-records.ts";
@@ -42,6 +42,8 @@ export class Machine {
   current: Core;
   /** Called before an act of the monitor on the machine, when no lock is held: another core may run here. */
   interleave: ((act: string) => void) | undefined;
+  /** Also while locks are held; who would then wait for one throws WouldWait, and the machine is of no use any more. */
+  interleavesLocked = false;
   /** Stores to memory that no barrier has ordered before a device is told. */
   #hasUnordered = false;
   /** Called before every act of the monitor: what other cores' hardware does by itself, such as walking tables. */
@@ -179,8 +181,11 @@ export class Machine {
   beforeImport(name: string): void {
     this.smmu.prefetch();
     this.speculate?.();
-    if (this.interleave !== undefined && this.#locks.size === 0 && this.#heldMask === 0)
-      this.interleave(name);
+    if (this.#mayInterleave()) this.interleave?.(name);
+  }
+
+  #mayInterleave(): boolean {
+    return (this.#locks.size === 0 || this.interleavesLocked) && this.#heldMask === 0;
   }
 
   readPhysical(pa: number, length: 1 | 4 | 8): bigint {
@@ -293,18 +298,24 @@ export class Machine {
 
   lock(index: number): void {
     const holder = this.#locks.get(index);
+    if (holder !== undefined && holder !== this.current.index && this.interleavesLocked)
+      throw new WouldWait(index, holder);
     if (holder !== undefined) throw new MachineCheck(`deadlock: lock ${index} is held by core ${holder}`);
-    const last = Math.max(-1, ...this.#locks.keys());
+    const own = [...this.#locks].filter(([, core]) => core === this.current.index);
+    const last = Math.max(-1, ...own.map(([lock]) => lock));
     if (index < last) throw new MachineCheck(`lock ${index} taken while ${last} is held: wrong order`);
     this.#locks.set(index, this.current.index);
+  }
+
+  isLocked(index: number): boolean {
+    return this.#locks.has(index);
   }
 
   unlock(index: number): void {
     if (this.#locks.get(index) !== this.current.index) throw new MachineCheck(`lock ${index} is not held`);
     this.#locks.delete(index);
     // Others may have waited for this, and what follows need not be an act on the machine.
-    if (this.interleave !== undefined && this.#locks.size === 0 && this.#heldMask === 0)
-      this.interleave("unlocked");
+    if (this.#mayInterleave()) this.interleave?.("unlocked");
   }
 
   compareAndSwap32(ptr: number, expected: number, value: number): number {

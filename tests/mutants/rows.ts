@@ -1,6 +1,7 @@
 // Checks of the monitor that matter, each taken away once: the test named with it must notice.
 
 import { ENTRY } from "../drivers/dma.ts";
+import { GUEST_MUTANTS } from "./guest-rows.ts";
 import { MEMORY_MUTANTS } from "./memory-rows.ts";
 import type { Mutant } from "./mutate.ts";
 import { SWITCH_MUTANTS } from "./switch-rows.ts";
@@ -84,8 +85,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a guest is taken apart while its TEE runs",
     file: "guests/destroy.ts",
-    text: "if (guest.state === GUEST_STATE_NONE || !claimAllCores(guest)) {",
-    replacement: "if (guest.state === GUEST_STATE_NONE) {",
+    text: "if (guest.normalVttbr !== normalVttbr || !claimAllCores(guest)) {",
+    replacement: "if (guest.normalVttbr !== normalVttbr) {",
     testFile: "contract/guest-life.test.ts",
     test: "while a core runs its TEE a guest is not taken apart",
   },
@@ -370,6 +371,7 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   ...MEMORY_MUTANTS,
   ...SWITCH_MUTANTS,
+  ...GUEST_MUTANTS,
 ];
 
 type DmaMutant = Omit<Mutant, "testFile" | "entry">;

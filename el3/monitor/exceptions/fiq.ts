@@ -74,6 +74,10 @@ function timerWhileNormalWorldRuns(core: CoreArea, guest: Guest): void {
   }
   const teeCore = changetype<TeeCore>(changetype<usize>(teeCoreForVcpu(guest, currentVcpu())));
   if (changetype<usize>(teeCore) === 0 || teeCore.isWatched === 0 || !claimTeeCore(teeCore)) return;
+  if (core.guest !== guest) {
+    releaseTeeCore(teeCore); // destroyed meanwhile
+    return;
+  }
   if (teeCore.isPreempted !== 0 && teeCore.activity === TEE_CORE_INTERRUPTED) {
     resumeTee(core, guest, teeCore);
     return;

@@ -14,7 +14,7 @@ import {
   TEE_TIMER,
   TEE_WFI,
 } from "../../../abi/boot-package";
-import { TEE_RAM_IPA, TEE_RAM_SIZE } from "../../../abi/memory-map";
+import { NORMAL_RAM_IPA, TEE_RAM_IPA, TEE_RAM_SIZE } from "../../../abi/memory-map";
 import { PAGE_GUEST_TEE } from "../../../abi/pages";
 import { EVENT_GUEST_CREATED, EVENT_POOL_EXHAUSTED, FAULT_ADAPTED_SITES } from "../../../abi/status";
 import { defaultProfilePa, packagePa } from "../boot-package";
@@ -35,16 +35,16 @@ import { assignTeeRam } from "../memory/pages";
 import { guestAt, LOCK_GUESTS, LOCK_MEMORY, machine, TEE_CORE_MAX, teeCoreAt } from "../storage";
 import { recordEvent } from "../trace/events";
 import { publishGuest, publishMachine, statusRowPa } from "../trace/status";
+import { clearTeeCore } from "../worlds/claim";
 import { HCR_FOR_TEE } from "../worlds/switch";
 import { initialiseTeeCore, startTeeCore } from "../worlds/tee-start";
-import { WORLD_CONTEXT_SIZE } from "../worlds/world-context";
 import { adaptImage } from "./adapt";
-import { writeTeeDeviceTree } from "./device-tree";
+import { NORMAL_RAM_HIGH_IPA, writeTeeDeviceTree } from "./device-tree";
 import { faultTee } from "./fault";
 import { GUEST_STATE_BOOTING, GUEST_STATE_NONE, Guest } from "./guest";
 import { guestWithVttbr } from "./lookup";
 import { refuseVm } from "./refused";
-import { buildTeeStage2 } from "./stage2";
+import { buildTeeStage2, normalRamSize } from "./stage2";
 
 /**
  * The guest of the VM with this VTTBR_EL2, made now if there is none yet. Null, with an event, if the pool has no slot left; the VM
@@ -87,21 +87,25 @@ function createTee(guest: Guest): void {
   lock(LOCK_MEMORY);
   assignTeeRam(guest.teeRamPa, <u64>TEE_RAM_SIZE, PAGE_GUEST_TEE, guest.slot);
   guest.teeVttbr = buildTeeStage2(guest);
+  const lowSize = normalRamSize(guest, <u64>NORMAL_RAM_IPA);
+  const highSize = normalRamSize(guest, NORMAL_RAM_HIGH_IPA);
   unlock(LOCK_MEMORY);
   guest.teeHcr = HCR_FOR_TEE;
-  const deviceTreeIpa = writeTeeDeviceTree(guest);
+  const deviceTreeIpa = writeTeeDeviceTree(guest, lowSize, highSize);
   cleanInvalidateRange(guest.teeRamPa, <u64>TEE_RAM_SIZE); // it starts with its caches off
   dsbSy();
   icIalluis();
   isb();
   for (let index: u32 = 0; index < TEE_CORE_MAX; index++) {
     const teeCore = teeCoreAt(guest.slot, index);
-    memory.fill(changetype<usize>(teeCore), 0, WORLD_CONTEXT_SIZE);
+    clearTeeCore(teeCore);
     initialiseTeeCore(teeCore, guest, index);
   }
   startTeeCore(teeCoreAt(guest.slot, 0), readPhysical64(guest.profilePa + <u64>TEE_ENTRY_IPA), deviceTreeIpa);
   recordEvent(EVENT_GUEST_CREATED, guest.id, guest.normalVttbr, guest.teeRamPa);
+  lock(LOCK_MEMORY); // whoever finds it under this lock finds it whole
   guest.state = GUEST_STATE_BOOTING;
+  unlock(LOCK_MEMORY);
   if (guest.adaptedSites !== readPhysical32(guest.profilePa + <u64>TEE_ADAPTED_SITES)) {
     faultTee(guest, FAULT_ADAPTED_SITES, <u64>guest.adaptedSites);
   }

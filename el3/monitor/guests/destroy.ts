@@ -4,44 +4,43 @@
 import { TEE_RAM_SIZE } from "../../../abi/memory-map";
 import { PAGE_MONITOR } from "../../../abi/pages";
 import { EVENT_GUEST_DESTROYED } from "../../../abi/status";
-import {
-  cleanInvalidateRange,
-  compareAndSwap32,
-  dsbSy,
-  lock,
-  readPhysical64,
-  unlock,
-  zeroPhysical,
-} from "../hw";
+import { cleanInvalidateRange, compareAndSwap32, dsbSy, lock, unlock, zeroPhysical } from "../hw";
 import { assignTeeRam } from "../memory/pages";
-import { CORE_MAX, coreArea, LOCK_GUESTS, LOCK_MEMORY, machine, TEE_CORE_MAX, teeCoreAt } from "../storage";
+import { hasNoEntry } from "../memory/roots";
+import {
+  CORE_MAX,
+  coreArea,
+  GUEST_RECORD_SIZE,
+  LOCK_GUESTS,
+  LOCK_MEMORY,
+  machine,
+  TEE_CORE_MAX,
+  teeCoreAt,
+} from "../storage";
 import { recordEvent } from "../trace/events";
 import { publishGuest, publishMachine, statusRowPa } from "../trace/status";
-import { claimTeeCore, releaseTeeCore } from "../worlds/claim";
+import { claimTeeCore, clearTeeCore, releaseTeeCore } from "../worlds/claim";
 import { CoreArea } from "../worlds/core-area";
-import { WORLD_CONTEXT_SIZE } from "../worlds/world-context";
 import { GUEST_STATE_NONE, Guest } from "./guest";
 import { invalidateTlb, rootPaOf } from "./stage2";
 
-/** Whether the hypervisor has emptied the guest's root: level-0 entry 0 covers all of a VM's memory. */
-export function isRootEmpty(guest: Guest): bool {
-  return readPhysical64(rootPaOf(guest.normalVttbr)) === 0;
-}
-
-/** Gives everything of the guest back. Refused (false) while a core still runs its TEE. */
-export function destroyGuest(guest: Guest): bool {
-  lock(LOCK_GUESTS);
-  if (guest.state === GUEST_STATE_NONE || !claimAllCores(guest)) {
+/**
+ * Ends the guest of this VM, if the hypervisor has emptied its root, and gives everything of it back. False, and nothing has changed, if it is
+ * not (any more) so, or a core still runs its TEE.
+ */
+export function destroyGuest(guest: Guest, normalVttbr: u64): bool {
+  lock(LOCK_GUESTS); // with which slots change hands
+  if (guest.normalVttbr !== normalVttbr || !claimAllCores(guest)) {
     unlock(LOCK_GUESTS);
     return false;
   }
   const id = guest.id;
   const switches = guest.switches;
-  const teeVttbr = guest.teeVttbr;
-  lock(LOCK_MEMORY);
-  guest.teeVttbr = 0; // what the hypervisor changes from here on is mirrored no more
-  invalidateTlb(teeVttbr);
-  unlock(LOCK_MEMORY);
+  if (!unpublish(guest)) {
+    for (let index: u32 = 0; index < guest.coreCount; index++) releaseTeeCore(teeCoreAt(guest.slot, index));
+    unlock(LOCK_GUESTS);
+    return false;
+  }
   zeroPhysical(guest.teeRamPa, <u64>TEE_RAM_SIZE);
   cleanInvalidateRange(guest.teeRamPa, <u64>TEE_RAM_SIZE);
   dsbSy();
@@ -57,6 +56,27 @@ export function destroyGuest(guest: Guest): bool {
   return true;
 }
 
+/**
+ * In one step for all who load or fill roots: the root is empty, no core has the guest, and nobody finds it. What the hypervisor changes from
+ * here on is mirrored no more. False if the root is not empty.
+ */
+function unpublish(guest: Guest): bool {
+  lock(LOCK_MEMORY);
+  const isEmpty = hasNoEntry(rootPaOf(guest.normalVttbr));
+  if (isEmpty) {
+    guest.state = GUEST_STATE_NONE;
+    for (let core: u32 = 0; core < CORE_MAX; core++) {
+      const guestPtr = changetype<usize>(coreArea(core)) + offsetof<CoreArea>("guest");
+      compareAndSwap32(guestPtr, <u32>changetype<usize>(guest), 0);
+    }
+    const teeVttbr = guest.teeVttbr;
+    guest.teeVttbr = 0;
+    invalidateTlb(teeVttbr);
+  }
+  unlock(LOCK_MEMORY);
+  return isEmpty;
+}
+
 /** All TEE cores, so that none is entered any more; they are made anew with the slot's next guest. */
 function claimAllCores(guest: Guest): bool {
   for (let index: u32 = 0; index < guest.coreCount; index++) {
@@ -67,16 +87,13 @@ function claimAllCores(guest: Guest): bool {
   return true;
 }
 
+/** The claims are free last: who gets one then finds that its core has no guest any more (worlds/claim.ts). */
 function forgetGuest(guest: Guest): void {
   const slot = guest.slot;
-  for (let index: u32 = 0; index < TEE_CORE_MAX; index++) {
-    memory.fill(changetype<usize>(teeCoreAt(slot, index)), 0, WORLD_CONTEXT_SIZE); // the TEE's registers, and the claims
-  }
-  for (let core: u32 = 0; core < CORE_MAX; core++) {
-    const guestPtr = changetype<usize>(coreArea(core)) + offsetof<CoreArea>("guest");
-    compareAndSwap32(guestPtr, <u32>changetype<usize>(guest), 0);
-  }
-  memory.fill(changetype<usize>(guest), 0, 0x200);
+  const coreCount = guest.coreCount;
+  for (let index: u32 = 0; index < TEE_CORE_MAX; index++) clearTeeCore(teeCoreAt(slot, index)); // the TEE's registers
+  memory.fill(changetype<usize>(guest), 0, GUEST_RECORD_SIZE);
   guest.slot = slot;
   guest.statusRowPa = statusRowPa(slot);
+  for (let index: u32 = 0; index < coreCount; index++) releaseTeeCore(teeCoreAt(slot, index));
 }

@@ -15,7 +15,6 @@ import {
 import { packagePa } from "../boot-package";
 import { copyPhysical, readPhysical32, readPhysical64, writePhysical32, writePhysical64 } from "../hw";
 import { Guest } from "./guest";
-import { normalRamSize } from "./stage2";
 
 const PAIR_SIZE: u64 = 16;
 /** From a property's value back to its length word: the length and the name's offset, 4 bytes each. */
@@ -23,29 +22,35 @@ const PROPERTY_HEADER_SIZE: u64 = 8;
 const FDT_NOP: u32 = 4;
 const GIB_SHIFT: u64 = 30;
 
-/** Writes the tree into the TEE's RAM and returns its IPA, or 0 if the profile has none. */
-export function writeTeeDeviceTree(guest: Guest): u64 {
+/** IPA of the N world's second bank of RAM. */
+export const NORMAL_RAM_HIGH_IPA: u64 = (<u64>NORMAL_RAM_HIGH_IPA_GIB) << GIB_SHIFT;
+
+/**
+ * Writes the tree into the TEE's RAM and returns its IPA, or 0 if the profile has none. The sizes are those of the N world's two banks, in
+ * bytes; the second may be 0.
+ */
+export function writeTeeDeviceTree(guest: Guest, lowSize: u64, highSize: u64): u64 {
   const size = readPhysical32(guest.profilePa + <u64>TEE_DEVICE_TREE_SIZE);
   if (size === 0) return 0;
   const pa = guest.teeRamPa + <u64>(TEE_DEVICE_TREE_IPA - TEE_RAM_IPA);
   copyPhysical(pa, packagePa(readPhysical64(guest.profilePa + <u64>TEE_DEVICE_TREE_OFFSET)), <u64>size);
-  writeMemory(guest, pa + <u64>readPhysical32(guest.profilePa + <u64>TEE_DEVICE_TREE_MEMORY));
+  writeMemory(pa + <u64>readPhysical32(guest.profilePa + <u64>TEE_DEVICE_TREE_MEMORY), lowSize, highSize);
   return <u64>TEE_DEVICE_TREE_IPA;
 }
 
-function writeMemory(guest: Guest, regPa: u64): void {
-  const secondSize = normalRamSize(guest, (<u64>NORMAL_RAM_HIGH_IPA_GIB) << GIB_SHIFT);
+function writeMemory(regPa: u64, lowSize: u64, highSize: u64): void {
   writeBigEndian64(regPa, <u64>NORMAL_RAM_IPA);
-  writeBigEndian64(regPa + PAIR_SIZE / 2, normalRamSize(guest, <u64>NORMAL_RAM_IPA));
-  if (secondSize !== 0) {
-    writeBigEndian64(regPa + PAIR_SIZE, (<u64>NORMAL_RAM_HIGH_IPA_GIB) << GIB_SHIFT);
-    writeBigEndian64(regPa + PAIR_SIZE + PAIR_SIZE / 2, secondSize);
+  writeBigEndian64(regPa + PAIR_SIZE / 2, lowSize);
+  if (highSize !== 0) {
+    writeBigEndian64(regPa + PAIR_SIZE, NORMAL_RAM_HIGH_IPA);
+    writeBigEndian64(regPa + PAIR_SIZE + PAIR_SIZE / 2, highSize);
     return;
   }
   writePhysical32(regPa - PROPERTY_HEADER_SIZE, bswap<u32>(<u32>PAIR_SIZE));
   for (let offset = PAIR_SIZE; offset < 2 * PAIR_SIZE; offset += 4)
     writePhysical32(regPa + offset, bswap<u32>(FDT_NOP));
 }
+
 function writeBigEndian64(pa: u64, value: u64): void {
   writePhysical64(pa, bswap<u64>(value)); // normal memory: alignment does not matter
 }

@@ -1,7 +1,7 @@
 // VMs that were born when the pool was exhausted: they run without a TEE for all their life, also when a slot gets free, since a TEE
 // comes before its VM's first instruction or not at all. One VTTBR_EL2 for each VMID.
 
-import { readPhysical64 } from "../hw";
+import { hasNoEntry } from "../memory/roots";
 import { refusedVttbrPtr } from "../storage";
 import { rootPaOf, vmidOf } from "./stage2";
 
@@ -20,5 +20,5 @@ export function isRefused(vttbr: u64): bool {
 /** The hypervisor flushes a VMID: if the root of its refused VM was emptied, the VM is gone. */
 export function forgetRefused(vttbr: u64): void {
   const refused = load<u64>(ptrOf(vttbr));
-  if (refused !== 0 && readPhysical64(rootPaOf(refused)) === 0) store<u64>(ptrOf(vttbr), 0);
+  if (refused !== 0 && hasNoEntry(rootPaOf(refused))) store<u64>(ptrOf(vttbr), 0);
 }

@@ -4,10 +4,11 @@
 
 import { VTTBR_EL2_VMID_MASK } from "../arm/registers.gen";
 import { awaitedVttbr, rememberAwaited } from "../guests/awaited";
-import { destroyGuest, isRootEmpty } from "../guests/destroy";
-import { Guest, isTeeAwaited } from "../guests/guest";
+import { destroyGuest } from "../guests/destroy";
+import { Guest } from "../guests/guest";
 import { guestWithVmidOf, guestWithVttbr } from "../guests/lookup";
 import { forgetRefused, isRefused } from "../guests/refused";
+import { showGuest } from "../guests/show";
 import { invalidateTlb, rootPaOf, vmidOf } from "../guests/stage2";
 import { isb, lock, unlock, writeVBAR_EL2, writeVTTBR_EL2 } from "../hw";
 import { admitRoot, boundRootPa, hasNoEntry, releaseRoot } from "../memory/roots";
@@ -63,17 +64,16 @@ function requestRoot(core: CoreArea, vttbr: u64): void {
 }
 
 function loadGuestRoot(core: CoreArea, guest: Guest, vttbr: u64): void {
-  if (isRootEmpty(guest)) {
-    destroyGuest(guest);
-    load(core, vttbr);
+  const isGone = hasNoEntry(rootPaOf(vttbr)) && destroyGuest(guest, vttbr);
+  if (isGone) {
+    load(core, vttbr); // without an entry, and it gets none while it is loaded
     return;
   }
-  if (isTeeAwaited(guest)) {
-    awaitTee(core, vttbr); // its boot was preempted
+  if (!showGuest(core, guest, vttbr)) {
+    awaitTee(core, vttbr);
     return;
   }
-  core.guest = guest;
-  load(core, vttbr);
+  forgetAwaited(core);
   watchGuest(core, guest);
 }
 
@@ -90,8 +90,11 @@ function loadEmptyRoot(core: CoreArea, vttbr: u64): void {
 
 /** The N world's translations are flushed: what the S world shares of them goes too, and all of it if the VM is gone. */
 function flushGuest(guest: Guest): void {
-  if (isRootEmpty(guest)) destroyGuest(guest);
-  else invalidateTlb(guest.teeVttbr);
+  const vttbr = guest.normalVttbr;
+  if (vttbr === 0 || (hasNoEntry(rootPaOf(vttbr)) && destroyGuest(guest, vttbr))) return;
+  lock(LOCK_MEMORY); // with which its S world's tables come and go
+  if (guest.teeVttbr !== 0) invalidateTlb(guest.teeVttbr);
+  unlock(LOCK_MEMORY);
 }
 
 /** The root that was bound to this VMID is the hypervisor's memory again, if its VM is gone. */
@@ -104,6 +107,10 @@ function releaseEmptied(vttbr: u64): void {
 
 function load(core: CoreArea, vttbr: u64): void {
   writeVTTBR_EL2(vttbr);
+  forgetAwaited(core);
+}
+
+function forgetAwaited(core: CoreArea): void {
   if (core.awaitsTee === 0) return;
   core.awaitsTee = 0;
   writeVBAR_EL2(core.vbarEl2);

@@ -8,13 +8,11 @@ import {
   HARDENED_RT_MASK,
   HARDENED_VTTBR_EL2,
 } from "../../../abi/hardening";
-import { isRootEmpty } from "../guests/destroy";
-import { isTeeAwaited } from "../guests/guest";
 import { guestWithVttbr } from "../guests/lookup";
-import { rootPaOf, vmidOf } from "../guests/stage2";
-import { isb, lock, unlock, writeHCR_EL2, writeVTTBR_EL2 } from "../hw";
-import { boundRootPa } from "../memory/roots";
-import { LOCK_MEMORY, machine } from "../storage";
+import { showBoundRoot, showGuest } from "../guests/show";
+import { rootPaOf } from "../guests/stage2";
+import { isb, readPhysical64, writeHCR_EL2, writeVTTBR_EL2 } from "../hw";
+import { machine } from "../storage";
 import { CoreArea } from "../worlds/core-area";
 import { emptyVttbr } from "../worlds/normal-world";
 import { watchGuest } from "../worlds/timer";
@@ -39,12 +37,15 @@ function switchRoot(core: CoreArea, vttbr: u64): bool {
     return true;
   }
   const guest = guestWithVttbr(vttbr);
-  const mayRun =
-    guest === null ? vttbr === machine().controlDomainVttbr : !isTeeAwaited(guest) && !isRootEmpty(guest);
-  if (!mayRun || !loadBoundRoot(core, vttbr)) return false;
-  core.guest = guest;
-  if (guest !== null) watchGuest(core, guest);
+  if (guest === null) return vttbr === machine().controlDomainVttbr && showBoundRoot(core, vttbr);
+  if (mayBeEmpty(vttbr) || !showGuest(core, guest, vttbr)) return false;
+  watchGuest(core, guest);
   return true;
+}
+
+/** Entry 0 covers all memory that Xen gives a VM. */
+function mayBeEmpty(vttbr: u64): bool {
+  return readPhysical64(rootPaOf(vttbr)) === 0;
 }
 
 /** The hypervisor's empty root, with VMID 0: ours does the same, and no core then has a page of the hypervisor's as its root. */
@@ -53,17 +54,4 @@ function loadNoRoot(core: CoreArea): void {
   writeVTTBR_EL2(emptyVttbr(0));
   isb(); // before another core may take the old root for not loaded
   core.requestedVttbrEl2 = 0;
-}
-
-/** Under the lock, with which roots are released: what is bound stays so until it counts as loaded. */
-function loadBoundRoot(core: CoreArea, vttbr: u64): bool {
-  lock(LOCK_MEMORY);
-  const isBound = boundRootPa(vmidOf(vttbr)) === rootPaOf(vttbr);
-  if (isBound) {
-    writeVTTBR_EL2(vttbr);
-    isb(); // as above
-    core.requestedVttbrEl2 = vttbr;
-  }
-  unlock(LOCK_MEMORY);
-  return isBound;
 }

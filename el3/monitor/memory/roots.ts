@@ -10,7 +10,7 @@ import { rootPaOf } from "../guests/stage2";
 import { readPhysical64 } from "../hw";
 import { CORE_MAX, coreArea, GUEST_MAX, machine, vmidRootPtr } from "../storage";
 import { flushGuests, pageState, tableLevel, tableOwner, unprotectTable } from "./pages";
-import { acceptStage2, isTablePlace } from "./stage2-tables";
+import { acceptStage2, isTablePlace, releaseStage2 } from "./stage2-tables";
 import { isValid } from "./table-entries";
 
 const VMIDS: u64 = 256; // VTCR_EL2.VS is 0
@@ -27,9 +27,12 @@ export function admitRoot(vttbr: u64): bool {
   if (rootPa === machine().emptyRootPa) return true;
   const bound = boundRootPa(<u32>vmid);
   if (bound === rootPa) return true;
-  if (bound !== 0 && !releaseRoot(bound)) return false;
-  if (machine().emptyRootPa === 0 && hasNoEntry(rootPa)) return keepEmptyRoot(rootPa);
+  if (machine().emptyRootPa === 0 && hasNoEntry(rootPa) && keepEmptyRoot(rootPa)) return true;
   if (!acceptStage2(rootPa, 0, 0, <u32>vmid)) return false;
+  if (bound !== 0 && !releaseRoot(bound)) {
+    releaseStage2(rootPa, 0, 0);
+    return false;
+  }
   store<u64>(vmidRootPtr(<u32>vmid), rootPa);
   return true;
 }
@@ -54,9 +57,13 @@ export function isRoot(pa: u64): bool {
   return pageState(pa) === PAGE_STAGE2_TABLE && tableLevel(pa) === 0;
 }
 
-/** At lockdown: the root that Xen has loaded until then, between VMs. */
+/** The root that Xen loads between VMs, at lockdown and later. It is looked at when nobody can write it any more. */
 export function keepEmptyRoot(pa: u64): bool {
   if (pageState(pa) !== PAGE_FREE || !acceptStage2(pa, 0, 0, EMPTY_ROOT_OWNER)) return false;
+  if (!hasNoEntry(pa)) {
+    releaseStage2(pa, 0, 0);
+    return false;
+  }
   machine().emptyRootPa = pa;
   return true;
 }

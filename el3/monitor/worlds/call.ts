@@ -57,6 +57,12 @@ export function callTee(core: CoreArea): void {
     repeatCall(frame); // another vCPU runs it
     return;
   }
+  if (core.guest !== guest) {
+    core.isElsewhere = 0; // destroyed meanwhile: the VM has no memory any more
+    releaseTeeCore(teeCore);
+    repeatCall(frame);
+    return;
+  }
   if (teeCore.hasHeldAnswer !== 0 && isAwaitedCaller(teeCore, frame)) {
     giveHeldAnswer(teeCore, frame);
     core.isElsewhere = 0;

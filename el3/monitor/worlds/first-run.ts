@@ -3,7 +3,8 @@
 // then faults again on the same instruction and the boot continues.
 
 import { findOrCreateGuest } from "../guests/create";
-import { GUEST_STATE_BOOTING, Guest } from "../guests/guest";
+import { Guest, isTeeAwaited } from "../guests/guest";
+import { showGuest } from "../guests/show";
 import { readELR_EL2, readSPSR_EL2 } from "../hw";
 import { teeCoreAt } from "../storage";
 import { claimTeeCore, releaseTeeCore } from "./claim";
@@ -15,27 +16,25 @@ import { frameOf } from "./world-context";
 
 export function startGuest(core: CoreArea): void {
   returnToFault(core);
-  const guest = findOrCreateGuest(core.requestedVttbrEl2);
-  if (guest === null) {
+  const vttbr = core.requestedVttbrEl2;
+  const guest = findOrCreateGuest(vttbr);
+  if (guest === null)
     showNormalWorld(core); // the pool is exhausted: the VM runs without a TEE
+  else if (isTeeAwaited(guest)) bootTee(core, guest, vttbr);
+  else if (showGuest(core, guest, vttbr)) showNormalWorld(core);
+}
+
+/** Nothing happens, and the VM faults again, if the TEE boots on another core, has booted meanwhile, or is gone. */
+function bootTee(core: CoreArea, guest: Guest, vttbr: u64): void {
+  const teeCore = teeCoreAt(guest.slot, 0);
+  if (!claimTeeCore(teeCore)) return;
+  if (guest.normalVttbr !== vttbr || !isTeeAwaited(guest)) {
+    releaseTeeCore(teeCore);
     return;
   }
-  const claimed = changetype<Guest>(changetype<usize>(guest));
-  if (claimed.state !== GUEST_STATE_BOOTING) {
-    core.guest = claimed;
-    showNormalWorld(core);
-    return;
-  }
-  const teeCore = teeCoreAt(claimed.slot, 0);
-  if (!claimTeeCore(teeCore)) return; // it boots on another core: fault again
-  core.guest = claimed;
-  if (claimed.state !== GUEST_STATE_BOOTING) {
-    releaseTeeCore(teeCore); // it has booted meanwhile
-    showNormalWorld(core);
-    return;
-  }
-  if (teeCore.isPreempted !== 0) resumeTee(core, claimed, teeCore);
-  else enterTee(core, claimed, teeCore);
+  core.guest = guest; // it cannot be destroyed while its core is claimed
+  if (teeCore.isPreempted !== 0) resumeTee(core, guest, teeCore);
+  else enterTee(core, guest, teeCore);
 }
 
 /** The N world runs its faulting instruction (again) when it is entered next. */
