@@ -1,8 +1,10 @@
 // Checks of the monitor that matter, each taken away once: the test named with it must notice.
 
 import { ENTRY } from "../drivers/dma.ts";
+import { LOCKDOWN_MUTANTS } from "./lockdown-rows.ts";
 import { MEMORY_MUTANTS } from "./memory-rows.ts";
 import type { Mutant } from "./mutate.ts";
+import { STORE_MUTANTS } from "./store-rows.ts";
 import { SWITCH_MUTANTS } from "./switch-rows.ts";
 
 /** In the ordinary run; all others with `vtz test --full`. */
@@ -369,6 +371,8 @@ export const MUTANTS: readonly Mutant[] = [
     },
   ]),
   ...MEMORY_MUTANTS,
+  ...STORE_MUTANTS,
+  ...LOCKDOWN_MUTANTS,
   ...SWITCH_MUTANTS,
 ];
 
