@@ -3,8 +3,33 @@
 import type { Mutant } from "./mutate.ts";
 
 const LOCKDOWN = "contract/lockdown.test.ts";
+const PROTECTED = "contract/protected-pages.test.ts";
 
 export const LOCKDOWN_MUTANTS: readonly Mutant[] = [
+  {
+    name: "text is scanned while a device can write it",
+    file: "memory/lockdown.ts",
+    text: "  settle(pa);\n  const offset = findForbidden(pa);\n",
+    replacement: "  const offset = findForbidden(pa);\n",
+    testFile: PROTECTED,
+    test: "no device reaches a page when it is read: text",
+  },
+  {
+    name: "a table is read at lockdown while a device can write it",
+    file: "memory/lockdown.ts",
+    text: "  settle(pa);\n  recordTable(",
+    replacement: "  recordTable(",
+    testFile: PROTECTED,
+    test: "no device reaches a page when it is read: a table of the last level",
+  },
+  {
+    name: "a table that was replaced is kept from devices for ever",
+    file: "memory/pages.ts",
+    text: "  releaseToDma(pa);\n",
+    replacement: "",
+    testFile: PROTECTED,
+    test: "a table that the monitor's direct map has replaced",
+  },
   {
     name: "writable and executable pages get past lockdown",
     file: "memory/lockdown.ts",

@@ -7,6 +7,7 @@ const STAGE1_TEXT = "contract/stage1-text.test.ts";
 const STAGE1_TABLES = "contract/stage1-tables.test.ts";
 const STAGE2 = "contract/stage2-store.test.ts";
 const STAGE2_SUBTREES = "contract/stage2-subtrees.test.ts";
+const PROTECTED = "contract/protected-pages.test.ts";
 const ROOTS = "contract/stage2-roots.test.ts";
 
 export const MEMORY_MUTANTS: readonly Mutant[] = [
@@ -46,10 +47,27 @@ export const MEMORY_MUTANTS: readonly Mutant[] = [
   {
     name: "a table stays writable in a TLB",
     file: "memory/direct-map.ts",
-    text: "  dsbSy();\n  tlbiVae2is(directMapVa(pa) >> PAGE_SHIFT);\n  protectFromDma(pa);",
-    replacement: "  dsbSy();\n  protectFromDma(pa);",
+    text: "  tlbiVae2is(directMapVa(pa) >> PAGE_SHIFT);\n  dsbSy();\n  settle(pa);\n",
+    replacement: "  settle(pa);\n",
     testFile: STAGE2_SUBTREES,
     test: "while a page becomes a table nobody can write it any more before it is read",
+  },
+  {
+    name: "what was written past the caches is not seen",
+    file: "memory/direct-map.ts",
+    text: "  cleanInvalidateRange(pa, PAGE_SIZE);\n",
+    replacement: "",
+    testFile: PROTECTED,
+    test: "in a table of stage 2",
+  },
+  {
+    name: "the caches are cleaned while a page can still be written",
+    file: "memory/direct-map.ts",
+    text: "  if ((entry & STAGE1_VALID) !== 0) writePhysical64(entryPa, entry | STAGE1_AP_READ_ONLY);\n  dsbSy();\n  tlbiVae2is(directMapVa(pa) >> PAGE_SHIFT);\n  dsbSy();\n  settle(pa);\n",
+    replacement:
+      "  settle(pa);\n  if ((entry & STAGE1_VALID) !== 0) writePhysical64(entryPa, entry | STAGE1_AP_READ_ONLY);\n  dsbSy();\n  tlbiVae2is(directMapVa(pa) >> PAGE_SHIFT);\n  dsbSy();\n",
+    testFile: PROTECTED,
+    test: "in a table of stage 1",
   },
   {
     name: "only the first page of a block is checked",

@@ -23,7 +23,7 @@ import { sha256Begin, sha256End, sha256Page } from "../measure/sha256";
 import { machine } from "../storage";
 import { FATAL_FORBIDDEN_INSTRUCTION, FATAL_STAGE1, FATAL_STAGE1_CONTROL } from "../trace/epitaph";
 import { isForbiddenDevice } from "./devices";
-import { isDirectMap, makeReadOnly } from "./direct-map";
+import { isDirectMap, makeReadOnly, settle } from "./direct-map";
 import { buildDirectMap, findDirectMap } from "./direct-map-build";
 import { isRam, mayRetainWritable, pageState, recordTable, recordText, retainWritable } from "./pages";
 import { keepEmptyRoot } from "./roots";
@@ -66,7 +66,7 @@ function checkControl(): void {
   if (!isOn || !isFormat) fatal(FATAL_STAGE1_CONTROL, sctlr, tcr);
 }
 
-/** Gives every table and every executable page its state. */
+/** Gives every table and every executable page its state. No other core runs, and devices are stopped before a page is read. */
 function recordTree(rootPa: u64): void {
   recordTablePage(rootPa, 0, 0, 0);
   sha256Begin();
@@ -86,6 +86,7 @@ function recordTree(rootPa: u64): void {
 function recordTablePage(pa: u64, level: u32, base: u64, entryPa: u64): void {
   const isFree = isTablePlace(pa) && pageState(pa) === PAGE_FREE;
   if (!isFree) fatal(FATAL_STAGE1, entryPa, pa);
+  settle(pa);
   recordTable(pa, PAGE_STAGE1_TABLE, level, base, 0);
   machine().stage1Tables++;
 }
@@ -105,6 +106,7 @@ function recordTextPage(entryPa: u64, pa: u64): void {
   const isPlace = isTablePlace(pa);
   const state = isPlace ? pageState(pa) : <u32>PAGE_STAGE1_TABLE;
   if (state !== PAGE_FREE && state !== PAGE_HYPERVISOR_TEXT) fatal(FATAL_STAGE1, entryPa, pa);
+  settle(pa);
   const offset = findForbidden(pa);
   if (offset >= 0)
     fatal(FATAL_FORBIDDEN_INSTRUCTION, pa + <u64>offset, <u64>readPhysical32(pa + <u64>offset));
