@@ -38,14 +38,84 @@ export const LOCKDOWN_MUTANTS: readonly Mutant[] = [
     testFile: LOCKDOWN,
     test: "a hypervisor that is not as it must be at lockdown stops the machine",
   },
-  {
-    name: "WXN may be off at lockdown",
-    file: "memory/lockdown.ts",
-    text: "(sctlr & (SCTLR_EL2_M | SCTLR_EL2_WXN)) === (SCTLR_EL2_M | SCTLR_EL2_WXN)",
-    replacement: "(sctlr & SCTLR_EL2_M) === SCTLR_EL2_M",
-    testFile: LOCKDOWN,
-    test: "a hypervisor that is not as it must be at lockdown stops the machine",
-  },
+  ...(
+    [
+      [
+        "WXN may be off",
+        "SCTLR_EL2_M | SCTLR_EL2_C | SCTLR_EL2_WXN | SCTLR_EL2_EE;\nconst SCTLR_NEEDED: u64 = SCTLR_EL2_M | SCTLR_EL2_C | SCTLR_EL2_WXN;",
+        "SCTLR_EL2_M | SCTLR_EL2_C | SCTLR_EL2_EE;\nconst SCTLR_NEEDED: u64 = SCTLR_EL2_M | SCTLR_EL2_C;",
+        "WXN off",
+      ],
+      [
+        "EL2's caches may be off",
+        "SCTLR_EL2_M | SCTLR_EL2_C | SCTLR_EL2_WXN | SCTLR_EL2_EE;\nconst SCTLR_NEEDED: u64 = SCTLR_EL2_M | SCTLR_EL2_C | SCTLR_EL2_WXN;",
+        "SCTLR_EL2_M | SCTLR_EL2_WXN | SCTLR_EL2_EE;\nconst SCTLR_NEEDED: u64 = SCTLR_EL2_M | SCTLR_EL2_WXN;",
+        "caches off",
+      ],
+      ["EL2's walks may be big-endian", " | SCTLR_EL2_EE;", ";", "big-endian walks"],
+      [
+        "EL2's walks may be past the caches",
+        "TCR_EL2_TG0_MASK | TCR_WALKS_MASK |",
+        "TCR_EL2_TG0_MASK | TCR_WALKS |",
+        "walks by other attributes, IRGN0 = 3: TCR",
+      ],
+      [
+        "EL2's descriptors may be of 52 bits",
+        " | TCR_EL2_HPD | TCR_EL2_DS;",
+        " | TCR_EL2_HPD;",
+        "descriptors of 52-bit addresses: TCR",
+      ],
+      [
+        "EL2's table entries may permit nothing",
+        " | TCR_EL2_HPD | TCR_EL2_DS;",
+        " | TCR_EL2_DS;",
+        "tables that permit nothing",
+      ],
+      [
+        "stage 2's walks may be past the caches",
+        "  VTCR_WALKS_MASK |\n",
+        "  VTCR_WALKS |\n",
+        "walks by other attributes, IRGN0 = 3: VTCR",
+      ],
+      [
+        "hardware may write entries of stage 2",
+        "  VTCR_EL2_HA |\n  VTCR_EL2_HD |\n",
+        "",
+        "access flags set by hardware",
+      ],
+      [
+        "stage 2's descriptors may be of 52 bits",
+        "  VTCR_EL2_HD |\n  VTCR_EL2_DS;",
+        "  VTCR_EL2_HD;",
+        "descriptors of 52-bit addresses: VTCR",
+      ],
+      [
+        "stage 2 may have more than one root",
+        "    t0sz >= T0SZ_48_BITS &&\n",
+        "",
+        "more than one table at the root",
+      ],
+      [
+        "stage 2 may start where its root does not",
+        "    t0sz <= T0SZ_40_BITS &&\n",
+        "",
+        "no bit for level 0",
+      ],
+      [
+        "stage 2 may lead to addresses of 52 bits",
+        " &&\n    (vtcr & VTCR_EL2_PS_MASK) <= VTCR_EL2_PS_B48",
+        "",
+        "52-bit addresses",
+      ],
+    ] as const
+  ).map(([name, text, replacement, test]) => ({
+    name: `${name} at lockdown`,
+    file: "memory/formats.ts",
+    text,
+    replacement,
+    testFile: "contract/lockdown-control.test.ts",
+    test,
+  })),
   {
     name: "the other cores' controls are not looked at",
     file: "hypervisor/lockdown.ts",
