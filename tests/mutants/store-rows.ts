@@ -47,6 +47,14 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     test: "a table is unlinked by a store of its own only",
   },
   {
+    name: "violations of several cores are counted without a lock",
+    file: "hypervisor/refuse.ts",
+    text: "  lock(LOCK_EVENTS); // several cores may be refused at once\n  machine().violations++;\n",
+    replacement: "  machine().violations++;\n  lock(LOCK_EVENTS);\n",
+    testFile: "contract/violations.test.ts",
+    test: "an SMC that nobody wrote",
+  },
+  {
     name: "two halves of an entry are two stores of it",
     file: "memory/table-store.ts",
     text: "  joinHalves(it, pa);\n",
