@@ -1,4 +1,4 @@
-// The checks of lockdown, each taken away once.
+// The checks of cold boot and of lockdown, each taken away once.
 
 import type { Mutant } from "./mutate.ts";
 
@@ -6,6 +6,22 @@ const LOCKDOWN = "contract/lockdown.test.ts";
 const PROTECTED = "contract/protected-pages.test.ts";
 
 export const LOCKDOWN_MUTANTS: readonly Mutant[] = [
+  {
+    name: "a TEE's RAM outlives a reset",
+    file: "boot/platform.ts",
+    text: "  zeroPhysical(it.teePoolPa, size);\n",
+    replacement: "",
+    testFile: "unit/boot.test.ts",
+    test: "what a TEE had in its RAM before the machine was reset",
+  },
+  {
+    name: "a TEE's RAM outlives a reset behind the caches",
+    file: "boot/platform.ts",
+    text: "  cleanInvalidateRange(it.teePoolPa, size);\n",
+    replacement: "",
+    testFile: "unit/boot.test.ts",
+    test: "what a TEE had in its RAM before the machine was reset",
+  },
   {
     name: "text is scanned while a device can write it",
     file: "memory/lockdown.ts",
