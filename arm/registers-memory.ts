@@ -17,6 +17,8 @@ const SINGLE_RANGE: Fields = {
   TBI: bit(20, "top byte ignored"),
   HA: bit(21, "hardware sets the access flag"),
   HD: bit(22, "hardware tracks dirty pages: it may make a page writable"),
+  HPD: bit(24, "permissions in table entries do not count"),
+  DS: bit(32, "descriptors of 52-bit addresses"),
 };
 
 const ROOT: Fields = {
@@ -84,6 +86,7 @@ export const memoryRegisters = [
     HA: bit(21, "hardware sets the access flag"),
     HD: bit(22, "hardware tracks dirty pages"),
     RES1: bit(31, "reads as one"),
+    DS: bit(32, "descriptors of 52-bit addresses"),
   }),
   register("MAIR_EL1", "Memory Attribute Indirection, EL1", at(3, 0, 10, 2, 0), ATTRIBUTES),
   register("MAIR_EL2", "Memory Attribute Indirection, EL2", at(3, 4, 10, 2, 0), ATTRIBUTES),

@@ -78,6 +78,19 @@ suite("replaced writes of the hypervisor after lockdown", () => {
     assert.equal(core.get("HCR_EL2"), word("HCR_EL2_VM") | word("HCR_EL2_RW"));
   });
 
+  test("HCR_EL2.CD and ID are never set: stage 2 is walked through the caches, by every way to write it", async () => {
+    const bits = word("HCR_EL2_CD") | word("HCR_EL2_ID");
+    const lab = await aLab();
+    for (const value of [XEN_HCR | bits, XEN_HCR | word("HCR_EL2_CD"), XEN_HCR | word("HCR_EL2_ID")]) {
+      assert(lab.hypervisor.writes(lab.core(0), "HCR", value));
+      assert.equal(lab.core(0).get("HCR_EL2"), XEN_HCR & ~word("HCR_EL2_TSC"));
+    }
+    const { hypervisor, core, lockDown } = await anUnlockedMachine();
+    hypervisor.writes(core, "HCR", XEN_HCR | bits);
+    lockDown();
+    assert.equal(core.get("HCR_EL2") & bits, 0n);
+  });
+
   test("VBAR_EL2 written while a VM waits for its TEE takes effect when it need not wait any more", async () => {
     const lab = await aLab();
     lab.hypervisor.run(lab.core(0), lab.aVm().vcpus[0]!);

@@ -134,27 +134,6 @@ const ROWS: readonly Row[] = [
     })),
   ),
   {
-    name: "WXN off",
-    fatal: "FATAL_STAGE1_CONTROL",
-    change: ({ hypervisor, core }) => hypervisor.writes(core, "SCTLR", XEN_SCTLR & ~word("SCTLR_EL2_WXN")),
-  },
-  {
-    name: "translation off",
-    fatal: "FATAL_STAGE1_CONTROL",
-    change: ({ hypervisor, core }) => hypervisor.writes(core, "SCTLR", XEN_SCTLR & ~1n),
-  },
-  ...(
-    [
-      ["39-bit VAs", (XEN_TCR & ~0x3fn) | 25n],
-      ["64 KiB pages", XEN_TCR | (1n << 14n)],
-      ["dirty bits set by hardware", XEN_TCR | word("TCR_EL2_HD")],
-    ] as const
-  ).map(([name, tcr]) => ({
-    name,
-    fatal: "FATAL_STAGE1_CONTROL",
-    change: ({ hypervisor, core }: UnlockedMachine) => hypervisor.writes(core, "TCR", tcr),
-  })),
-  {
     name: "another core with other tables",
     fatal: "FATAL_STAGE1",
     change: ({ machine, hypervisor, core }) => {

@@ -104,20 +104,6 @@ suite("what the monitor performs is what the instruction does", () => {
     assert.equal(stateOf(lab, tablePa), "STAGE2_TABLE 1");
   });
 
-  test("DC ZVA removes the eight entries of its block, and gives their pages back", async () => {
-    const { lab, tablePa } = await aLiveTable();
-    const mapped = Array.from({ length: 8 }, () => lab.hypervisor.allocate());
-    for (const [index, pa] of mapped.entries())
-      assertDone(put(lab, tablePa + 64 + index * 8, stage2Page(pa)));
-
-    lab.core(0).x[1] = directMapVa(tablePa) + 64n + 40n;
-    assertDone(lab.hypervisor.execute(lab.core(0), assembleStore("DC_ZVA", { RT: 1 })));
-
-    assert(lab.machine.memory.bytes(tablePa + 64, 64).every((byte) => byte === 0));
-    for (const pa of mapped) assert.equal(stateOf(lab, pa), "FREE");
-    assert.notEqual(lab.machine.memory.read64(tablePa), 0n);
-  });
-
   test("an entry in two halves: it is checked as it stands after each of them", async () => {
     const { lab, tablePa } = await aLiveTable();
     const pa = lab.hypervisor.allocate();
@@ -134,42 +120,6 @@ suite("what the monitor performs is what the instruction does", () => {
 
     assert.equal(lab.machine.memory.read64(tablePa + 16), entry);
     assert.equal(stateOf(lab, pa), "GUEST 1");
-  });
-
-  test("a pair of entries whose second is refused leaves the first as it was", async () => {
-    const pair = assembleStore("STP_PRE", { RT: 2, RT2: 3, RN: 1, SF: 1, IMM7: 2 });
-    const { lab, tablePa } = await aLiveTable();
-    const core = lab.core(0);
-    const [old, next] = [lab.hypervisor.allocate(), lab.hypervisor.allocate()];
-    assertDone(put(lab, tablePa + 32, stage2Page(old)));
-    lab.hypervisor.plant(pair);
-    const { poolPa } = lab.machine.bootPackage;
-
-    for (const first of [stage2Page(next), 0n, stage2Page(old) ^ word("STAGE2_AF")]) {
-      core.x[1] = directMapVa(tablePa) + 16n;
-      core.x[2] = first;
-      core.x[3] = stage2Page(poolPa);
-      assertRefused(lab, () => lab.hypervisor.execute(core, pair));
-      assert.equal(core.x[1], directMapVa(tablePa) + 16n, "the base does not move");
-    }
-
-    assert.deepEqual([stateOf(lab, old), stateOf(lab, next)], ["GUEST 1", "FREE"]);
-  });
-
-  test("a pair whose first is a whole table and whose second is refused gives the table back", async () => {
-    const pair = assembleStore("STP_OFFSET", { RT: 2, RT2: 3, RN: 1, SF: 1 });
-    const lab = await aLab();
-    const entryPa = lab.hypervisor.controlDomain.tables.entryPa(IPA, 2);
-    const child = aTable(lab, { 7: stage2Page(lab.hypervisor.allocate()) });
-    lab.hypervisor.plant(pair);
-    const core = lab.core(0);
-    core.x[1] = directMapVa(entryPa);
-    core.x[2] = BigInt(child) | 3n;
-    core.x[3] = core.x[2]!; // the same table twice
-
-    assertRefused(lab, () => lab.hypervisor.execute(core, pair));
-
-    assert.equal(stateOf(lab, child), "FREE");
   });
 
   test("while a VM waits for its TEE the hypervisor's stores are performed as well", async () => {

@@ -36,6 +36,7 @@ const XEN_DATA = 0x1e110_0000_0000n;
 const MEMORY_PA = 0x58000000;
 const MIB = 1 << 20;
 export const XEN_TCR = 0x80843510n;
+export const XEN_VTCR = 0x80043594n;
 export const XEN_SCTLR = 0x30cd183dn;
 const UNDEFINED_VECTOR = XEN_VBAR + 0x200n;
 const PAGE_SIZE = 0x1000;
@@ -112,7 +113,7 @@ export class Hypervisor {
     this.writes(core, "TTBR0", BigInt(this.rootPa));
     this.writes(core, "SCTLR", XEN_SCTLR);
     this.writes(core, "VBAR", XEN_VBAR);
-    this.writes(core, "VTCR", 0x80043594n);
+    this.writes(core, "VTCR", XEN_VTCR);
     this.writes(core, "HCR", XEN_HCR);
     this.writes(core, "VTTBR", BigInt(this.emptyRootPa));
   }

@@ -32,6 +32,9 @@ export class PhysicalMemory {
   /** Bytes written by EL3 through its caches and not cleaned since: page number → first and last offset. */
   readonly uncleaned = new Map<number, [first: number, end: number]>();
 
+  /** What stands in memory behind lines that caches keep clean: written without caching. Word by word. */
+  readonly #behind = new Map<number, bigint>();
+
   read(pa: number, size: 1 | 4 | 8): bigint {
     aligned(pa, size);
     const { view } = this.#page(pa);
@@ -137,7 +140,18 @@ export class PhysicalMemory {
     });
   }
 
+  /** A store through a non-cacheable mapping, while the caches have the line and keep it. */
+  writeBehindCaches(pa: number, value: bigint): void {
+    this.#behind.set(pa, value);
+  }
+
+  /** Clean and invalidate, to the point of coherency. */
   clean(pa: number, size: number): void {
+    for (const [at, value] of this.#behind) {
+      if (at < pa || at >= pa + size) continue;
+      this.#behind.delete(at);
+      this.write64(at, value);
+    }
     this.#eachPiece(pa, size, (at, length) => {
       const number = Math.floor(at / PAGE_SIZE);
       const dirty = this.uncleaned.get(number);

@@ -7,9 +7,8 @@ const STAGE1_TEXT = "contract/stage1-text.test.ts";
 const STAGE1_TABLES = "contract/stage1-tables.test.ts";
 const STAGE2 = "contract/stage2-store.test.ts";
 const STAGE2_SUBTREES = "contract/stage2-subtrees.test.ts";
+const PROTECTED = "contract/protected-pages.test.ts";
 const ROOTS = "contract/stage2-roots.test.ts";
-const STORES = "contract/table-store.test.ts";
-const LOCKDOWN = "contract/lockdown.test.ts";
 
 export const MEMORY_MUTANTS: readonly Mutant[] = [
   {
@@ -48,10 +47,27 @@ export const MEMORY_MUTANTS: readonly Mutant[] = [
   {
     name: "a table stays writable in a TLB",
     file: "memory/direct-map.ts",
-    text: "  dsbSy();\n  tlbiVae2is(directMapVa(pa) >> PAGE_SHIFT);\n  protectFromDma(pa);",
-    replacement: "  dsbSy();\n  protectFromDma(pa);",
+    text: "  tlbiVae2is(directMapVa(pa) >> PAGE_SHIFT);\n  dsbSy();\n  settle(pa);\n",
+    replacement: "  settle(pa);\n",
     testFile: STAGE2_SUBTREES,
     test: "while a page becomes a table nobody can write it any more before it is read",
+  },
+  {
+    name: "what was written past the caches is not seen",
+    file: "memory/direct-map.ts",
+    text: "  cleanInvalidateRange(pa, PAGE_SIZE);\n",
+    replacement: "",
+    testFile: PROTECTED,
+    test: "in a table of stage 2",
+  },
+  {
+    name: "the caches are cleaned while a page can still be written",
+    file: "memory/direct-map.ts",
+    text: "  if ((entry & STAGE1_VALID) !== 0) writePhysical64(entryPa, entry | STAGE1_AP_READ_ONLY);\n  dsbSy();\n  tlbiVae2is(directMapVa(pa) >> PAGE_SHIFT);\n  dsbSy();\n  settle(pa);\n",
+    replacement:
+      "  settle(pa);\n  if ((entry & STAGE1_VALID) !== 0) writePhysical64(entryPa, entry | STAGE1_AP_READ_ONLY);\n  dsbSy();\n  tlbiVae2is(directMapVa(pa) >> PAGE_SHIFT);\n  dsbSy();\n",
+    testFile: PROTECTED,
+    test: "in a table of stage 1",
   },
   {
     name: "only the first page of a block is checked",
@@ -188,45 +204,5 @@ export const MEMORY_MUTANTS: readonly Mutant[] = [
     replacement: "vmid >= VMIDS || vttbr % PAGE_SIZE !== 0",
     testFile: ROOTS,
     test: "a root that is refused",
-  },
-  {
-    name: "an instruction is fetched from where anybody writes",
-    file: "memory/table-store.ts",
-    text: "isRam(pa) && isExecutable(treeWalk().entry)",
-    replacement: "isRam(pa)",
-    testFile: STORES,
-    test: "an instruction outside of the text",
-  },
-  {
-    name: "the first of two entries stays when the second is refused",
-    file: "memory/table-store.ts",
-    text: "    undo(state, pa, it, done);\n",
-    replacement: "",
-    testFile: STORES,
-    test: "a pair of entries whose second is refused leaves the first as it was",
-  },
-  {
-    name: "writable and executable pages get past lockdown",
-    file: "memory/lockdown.ts",
-    text: "  if (isWritable(walk.entry)) fatal(FATAL_STAGE1, walk.entryPa, walk.entry);\n",
-    replacement: "",
-    testFile: LOCKDOWN,
-    test: "a hypervisor that is not as it must be at lockdown stops the machine",
-  },
-  {
-    name: "WXN may be off at lockdown",
-    file: "memory/lockdown.ts",
-    text: "(sctlr & (SCTLR_EL2_M | SCTLR_EL2_WXN)) === (SCTLR_EL2_M | SCTLR_EL2_WXN)",
-    replacement: "(sctlr & SCTLR_EL2_M) === SCTLR_EL2_M",
-    testFile: LOCKDOWN,
-    test: "a hypervisor that is not as it must be at lockdown stops the machine",
-  },
-  {
-    name: "the other cores' controls are not looked at",
-    file: "hypervisor/lockdown.ts",
-    text: "  if (!isSame) fatal(FATAL_STAGE1_CONTROL, readSCTLR_EL2(), readTCR_EL2());\n",
-    replacement: "",
-    testFile: LOCKDOWN,
-    test: "a hypervisor that is not as it must be at lockdown stops the machine",
   },
 ];

@@ -2,8 +2,10 @@
 
 import { ENTRY } from "../drivers/dma.ts";
 import { GUEST_MUTANTS } from "./guest-rows.ts";
+import { LOCKDOWN_MUTANTS } from "./lockdown-rows.ts";
 import { MEMORY_MUTANTS } from "./memory-rows.ts";
 import type { Mutant } from "./mutate.ts";
+import { STORE_MUTANTS } from "./store-rows.ts";
 import { SWITCH_MUTANTS } from "./switch-rows.ts";
 
 /** In the ordinary run; all others with `vtz test --full`. */
@@ -370,6 +372,8 @@ export const MUTANTS: readonly Mutant[] = [
     },
   ]),
   ...MEMORY_MUTANTS,
+  ...STORE_MUTANTS,
+  ...LOCKDOWN_MUTANTS,
   ...SWITCH_MUTANTS,
   ...GUEST_MUTANTS,
 ];

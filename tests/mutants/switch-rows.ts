@@ -6,6 +6,14 @@ const FILE = "hypervisor/vcpu-switch.ts";
 const TESTS = "contract/vcpu-switch.test.ts";
 
 export const SWITCH_MUTANTS: readonly Mutant[] = [
+  ...["CD", "ID"].map((bit) => ({
+    name: `HCR_EL2.${bit} is left to the hypervisor`,
+    file: "hypervisor/hcr.ts",
+    text: ` | HCR_EL2_${bit}`,
+    replacement: "",
+    testFile: "contract/hypervisor-calls.test.ts",
+    test: "HCR_EL2.CD and ID are never set",
+  })),
   {
     name: "a guest writes translation registers by the hypervisor's SMC",
     file: "main.ts",

@@ -15,7 +15,7 @@ import { LEVEL_SHIFT_2, PAGE_SHIFT, PAGE_SIZE } from "../arm/page-tables.gen";
 import { checkBootPackage, readBoot32, readBoot64 } from "../boot-package";
 import { initialiseDma } from "../dma/initialise";
 import { writeTrappingVectors } from "../exceptions/trapping-vectors";
-import { fatal, zeroPhysical } from "../hw";
+import { cleanInvalidateRange, fatal, zeroPhysical } from "../hw";
 import { initialisePages } from "../memory/pages";
 import { CORE_MAX, GUEST_MAX, guestAt, machine } from "../storage";
 import { FATAL_BOOT_PACKAGE, FATAL_CORES } from "../trace/epitaph";
@@ -40,6 +40,7 @@ export function initialiseMachine(): void {
   if (it.coreCount < 1 || it.coreCount > CORE_MAX) fatal(FATAL_CORES, <u64>it.coreCount, 0);
   it.preemptionTicks = PREEMPTION_TICKS;
   layOutPool();
+  forgetTees();
   const slots = (it.poolPa + it.poolSize - it.teePoolPa) / <u64>TEE_RAM_SIZE;
   it.guestSlots = slots < <u64>GUEST_MAX ? <u32>slots : GUEST_MAX;
   for (let slot: u32 = 0; slot < it.guestSlots; slot++) guestAt(slot).slot = slot;
@@ -51,6 +52,14 @@ export function initialiseMachine(): void {
   initialiseDma();
   takeSmmuInterrupts();
   recordEvent(EVENT_MONITOR_BOOTED, 0, it.poolPa, it.poolSize);
+}
+
+/** A reset leaves RAM as it was: what TEEs had there is nobody's, not even in memory behind the caches. */
+function forgetTees(): void {
+  const it = machine();
+  const size = it.poolPa + it.poolSize - it.teePoolPa;
+  zeroPhysical(it.teePoolPa, size);
+  cleanInvalidateRange(it.teePoolPa, size);
 }
 
 /** The page records, the tables of single pages of the direct map and of the DMA table, TEE RAM. The host has made room for them (host/machine/ram-layout.ts). */

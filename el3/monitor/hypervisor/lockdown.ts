@@ -3,13 +3,6 @@
 
 import { EVENT_DEPRIVILEGED, EVENT_LOCKDOWN, EVENT_MEASURED } from "../../../abi/status";
 import { TABLE_OUTPUT_ADDRESS_MASK } from "../arm/page-tables.gen";
-import {
-  VTCR_EL2_SL0_LEVEL_0,
-  VTCR_EL2_SL0_MASK,
-  VTCR_EL2_TG0_K4,
-  VTCR_EL2_TG0_MASK,
-  VTCR_EL2_VS,
-} from "../arm/registers.gen";
 import { isEl2 } from "../arm/values";
 import { installHypervisorVectors, mapHypervisorVectors } from "../exceptions/hypervisor-vectors";
 import { mapTrappingVectors } from "../exceptions/trapping-vectors";
@@ -40,6 +33,7 @@ import {
 } from "../hw";
 import { Machine } from "../machine";
 import { sha256Word } from "../measure/sha256";
+import { isStage2Format } from "../memory/formats";
 import { examineMemory, lockDownMemory } from "../memory/lockdown";
 import { CORE_MAX, coreArea, LOCK_MEMORY, machine } from "../storage";
 import { FATAL_NO_LOCKDOWN, FATAL_STAGE1, FATAL_STAGE1_CONTROL, FATAL_STAGE2_FORMAT } from "../trace/epitaph";
@@ -49,10 +43,6 @@ import { CoreArea } from "../worlds/core-area";
 import { armAt, stopTimer } from "../worlds/timer";
 import { frameOf } from "../worlds/world-context";
 import { enforcedHcr, HCR_FORBIDDEN } from "./hcr";
-
-/** The stage-2 format that the monitor checks and shares tables of: walks from level 0, 4 KiB granule, 8-bit VMIDs. */
-const VTCR_FORMAT_MASK: u64 = VTCR_EL2_SL0_MASK | VTCR_EL2_TG0_MASK | VTCR_EL2_VS;
-const VTCR_LEVEL0_4K: u64 = VTCR_EL2_SL0_LEVEL_0 | VTCR_EL2_TG0_K4;
 
 const NOT_YET: u32 = 0;
 const UNDER_WAY: u32 = 1;
@@ -132,7 +122,7 @@ function othersOf(core: CoreArea): u32 {
 
 function performLockdown(vttbr: u64): void {
   const vtcr = readVTCR_EL2();
-  if ((vtcr & VTCR_FORMAT_MASK) !== VTCR_LEVEL0_4K) fatal(FATAL_STAGE2_FORMAT, vtcr, vttbr);
+  if (!isStage2Format(vtcr)) fatal(FATAL_STAGE2_FORMAT, vtcr, vttbr);
   const ttbr0El2 = readTTBR0_EL2();
   checkCores(ttbr0El2);
   machine().controlDomainVttbr = vttbr;

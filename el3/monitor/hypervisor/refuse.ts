@@ -9,10 +9,10 @@ import {
   SPSR_EL3_M_MASK,
 } from "../arm/registers.gen";
 import { SPSR_EL2H_MASKED } from "../arm/values";
-import { writeELR_EL2, writeESR_EL2, writeSPSR_EL2 } from "../hw";
-import { machine } from "../storage";
+import { lock, unlock, writeELR_EL2, writeESR_EL2, writeSPSR_EL2 } from "../hw";
+import { LOCK_EVENTS, machine } from "../storage";
 import { recordEvent } from "../trace/events";
-import { publishProtection } from "../trace/status";
+import { publishViolations } from "../trace/status";
 import { CoreArea } from "../worlds/core-area";
 import { ExceptionFrame } from "../worlds/exception-frame";
 
@@ -23,9 +23,11 @@ const CURRENT_SPX_SYNCHRONOUS: u64 = 0x200;
 
 /** Written into the event ring: what (VIOLATION_*) and where. */
 export function recordViolation(what: u32, where: u64): void {
+  lock(LOCK_EVENTS); // several cores may be refused at once
   machine().violations++;
+  publishViolations();
+  unlock(LOCK_EVENTS);
   recordEvent(EVENT_VIOLATION, 0, <u64>what, where);
-  publishProtection();
 }
 
 /** A replaced write of a system register, or an SMC that nobody wrote, is undefined. */

@@ -3,9 +3,9 @@
 // a permission and nothing else: no break-before-make is needed while cores run (Arm ARM, D8.16.1). One array of entries, in the
 // order of the pages; the hypervisor reads through it and can never write it, since the pool is not mapped.
 
-import { PAGE_SHIFT, STAGE1_AP_READ_ONLY, STAGE1_VALID } from "../arm/page-tables.gen";
+import { PAGE_SHIFT, PAGE_SIZE, STAGE1_AP_READ_ONLY, STAGE1_VALID } from "../arm/page-tables.gen";
 import { protectFromDma, releaseToDma } from "../dma/protect";
-import { dsbSy, readPhysical64, tlbiVae2is, writePhysical64 } from "../hw";
+import { cleanInvalidateRange, dsbSy, readPhysical64, tlbiVae2is, writePhysical64 } from "../hw";
 import { machine } from "../storage";
 
 const ENTRY_SHIFT: u64 = 3;
@@ -25,15 +25,24 @@ export function isDirectMap(va: u64, pa: u64): bool {
   return va === directMapVa(pa);
 }
 
-/** Nobody but the monitor writes the page from here on. */
+/** Nobody but the monitor writes the page from here on, and what EL3 reads of it is what all others read. */
 export function makeReadOnly(pa: u64): void {
   const entryPa = directMapEntryPa(pa);
   const entry = readPhysical64(entryPa);
   if ((entry & STAGE1_VALID) !== 0) writePhysical64(entryPa, entry | STAGE1_AP_READ_ONLY);
   dsbSy();
   tlbiVae2is(directMapVa(pa) >> PAGE_SHIFT);
-  protectFromDma(pa);
   dsbSy();
+  settle(pa);
+}
+
+/**
+ * No core stores to the page any more. Devices stop as well; then lines that the caches still have of it go: what was written past them, without
+ * caching, is what a walk or a fetch would find one day, and so what EL3 must look at.
+ */
+export function settle(pa: u64): void {
+  protectFromDma(pa);
+  cleanInvalidateRange(pa, PAGE_SIZE);
 }
 
 /** A page without protection: more access needs no maintenance, a TLB that still says less faults and asks again. */

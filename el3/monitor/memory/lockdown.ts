@@ -10,21 +10,15 @@ import {
   INSTRUCTION_SMC_MATCH_MASK,
 } from "../arm/instructions.gen";
 import { PAGE_SIZE, STAGE1_AP_READ_ONLY, STAGE1_CONTIGUOUS } from "../arm/page-tables.gen";
-import {
-  SCTLR_EL2_M,
-  SCTLR_EL2_WXN,
-  TCR_EL2_HD,
-  TCR_EL2_T0SZ_MASK,
-  TCR_EL2_TG0_MASK,
-} from "../arm/registers.gen";
 import { dsbSy, fatal, readPhysical32, readSCTLR_EL2, readTCR_EL2, writePhysical64 } from "../hw";
 import { findForbidden } from "../measure/forbidden";
 import { sha256Begin, sha256End, sha256Page } from "../measure/sha256";
 import { machine } from "../storage";
 import { FATAL_FORBIDDEN_INSTRUCTION, FATAL_STAGE1, FATAL_STAGE1_CONTROL } from "../trace/epitaph";
 import { isForbiddenDevice } from "./devices";
-import { isDirectMap, makeReadOnly } from "./direct-map";
+import { isDirectMap, makeReadOnly, settle } from "./direct-map";
 import { buildDirectMap, findDirectMap } from "./direct-map-build";
+import { isStage1Format } from "./formats";
 import { isRam, mayRetainWritable, pageState, recordTable, recordText, retainWritable } from "./pages";
 import { keepEmptyRoot } from "./roots";
 import { isTablePlace } from "./stage2-tables";
@@ -35,8 +29,6 @@ const INSTRUCTION_SIZE: u64 = 4;
 /** SMC with bit 15 of its immediate set. */
 const HARDENED_SITE: u32 = INSTRUCTION_SMC | (HARDENING_CALL << INSTRUCTION_SMC_IMM16_SHIFT);
 const HARDENED_SITE_MASK: u32 = INSTRUCTION_SMC_MATCH_MASK | (HARDENING_CALL << INSTRUCTION_SMC_IMM16_SHIFT);
-/** 48-bit VAs from level 0. */
-const T0SZ_48_BITS: u64 = 16;
 
 /** Under LOCK_MEMORY. `rootPa` is what TTBR0_EL2 names on every core. */
 export function lockDownMemory(rootPa: u64): void {
@@ -57,16 +49,13 @@ export function examineMemory(rootPa: u64): void {
   recordTree(rootPa);
 }
 
-/** Translation is on, what is writable does not execute, and the tables are of the one format that is walked here. */
 function checkControl(): void {
   const sctlr = readSCTLR_EL2();
   const tcr = readTCR_EL2();
-  const isOn = (sctlr & (SCTLR_EL2_M | SCTLR_EL2_WXN)) === (SCTLR_EL2_M | SCTLR_EL2_WXN);
-  const isFormat = (tcr & (TCR_EL2_T0SZ_MASK | TCR_EL2_TG0_MASK | TCR_EL2_HD)) === T0SZ_48_BITS;
-  if (!isOn || !isFormat) fatal(FATAL_STAGE1_CONTROL, sctlr, tcr);
+  if (!isStage1Format(sctlr, tcr)) fatal(FATAL_STAGE1_CONTROL, sctlr, tcr);
 }
 
-/** Gives every table and every executable page its state. */
+/** Gives every table and every executable page its state. No other core runs, and devices are stopped before a page is read. */
 function recordTree(rootPa: u64): void {
   recordTablePage(rootPa, 0, 0, 0);
   sha256Begin();
@@ -86,6 +75,7 @@ function recordTree(rootPa: u64): void {
 function recordTablePage(pa: u64, level: u32, base: u64, entryPa: u64): void {
   const isFree = isTablePlace(pa) && pageState(pa) === PAGE_FREE;
   if (!isFree) fatal(FATAL_STAGE1, entryPa, pa);
+  settle(pa);
   recordTable(pa, PAGE_STAGE1_TABLE, level, base, 0);
   machine().stage1Tables++;
 }
@@ -105,6 +95,7 @@ function recordTextPage(entryPa: u64, pa: u64): void {
   const isPlace = isTablePlace(pa);
   const state = isPlace ? pageState(pa) : <u32>PAGE_STAGE1_TABLE;
   if (state !== PAGE_FREE && state !== PAGE_HYPERVISOR_TEXT) fatal(FATAL_STAGE1, entryPa, pa);
+  settle(pa);
   const offset = findForbidden(pa);
   if (offset >= 0)
     fatal(FATAL_FORBIDDEN_INSTRUCTION, pa + <u64>offset, <u64>readPhysical32(pa + <u64>offset));

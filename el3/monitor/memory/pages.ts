@@ -24,6 +24,7 @@ import {
   PAGE_WRITABLE_MASK,
 } from "../../../abi/pages";
 import { LEVEL_SHIFT_2, PAGE_SHIFT, PAGE_SIZE } from "../arm/page-tables.gen";
+import { releaseToDma } from "../dma/protect";
 import { dsbSy, readPhysical32, tlbiAlle1is, writePhysical32, zeroPhysical } from "../hw";
 import { machine } from "../storage";
 import { makeReadOnly, makeWritable } from "./direct-map";
@@ -175,6 +176,7 @@ export function recordTable(pa: u64, state: u32, level: u32, base: u64, owner: u
 export function forgetTable(pa: u64): void {
   machine().stage1Tables--;
   write(pa, PAGE_FREE, 0, 0, 0);
+  releaseToDma(pa);
 }
 
 /** The reverse. No translation, and no walk that is cached, reaches the table any more. */

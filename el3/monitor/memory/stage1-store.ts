@@ -25,7 +25,6 @@ import { isTablePlace } from "./stage2-tables";
 import {
   isAlignedLeaf,
   isExecutable,
-  isLeaf,
   isReserved,
   isTableEntry,
   isValid,
@@ -82,9 +81,9 @@ function rewriteText(entryPa: u64, value: u64, level: u32, address: u64): bool {
   return true;
 }
 
-/** Whether a store of several entries that is refused at a later one could be undone: text that is gone stays gone. */
-export function isUndoable(old: u64, value: u64, level: u32): bool {
-  return value === old || !isLeaf(old, level) || !isExecutable(old);
+/** Whether an entry may be made invalid whatever else there is: a table must be empty for it, and not the monitor's. */
+export function isRemovable(old: u64, level: u32): bool {
+  return !isTableEntry(old, level);
 }
 
 /** Nothing executable is added; nothing protected becomes writable; nothing of the monitor's is named. */

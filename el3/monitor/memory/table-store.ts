@@ -8,10 +8,10 @@ import { LOCK_MEMORY, machine, storeUndo, treeWalk } from "../storage";
 import { publishTableStores } from "../trace/status";
 import { isRam, pageState, tableLevel } from "./pages";
 import { isRoot, releaseRoot } from "./roots";
-import { isUndoable, storeStage1 } from "./stage1-store";
+import { isRemovable, storeStage1 } from "./stage1-store";
 import { storeStage2 } from "./stage2-store";
 import { Store } from "./store-instruction";
-import { isExecutable, isWritable } from "./table-entries";
+import { isExecutable, isValid, isWritable } from "./table-entries";
 import { NOT_MAPPED, translateEl2 } from "./translate";
 
 /** The store is done. */
@@ -26,6 +26,7 @@ export const STORE_ITS_OWN_FAULT: u32 = 3;
 const ENTRY_SIZE: u64 = 8;
 const INSTRUCTION_SIZE: u64 = 4;
 const BITS_PER_BYTE: u64 = 8;
+const HALF_BITS: u64 = 32;
 
 /** The instruction at `va`, if EL2 may execute it: its page is text, which nobody writes; else 0, which is none. */
 export function fetchEl2(va: u64): u32 {
@@ -56,7 +57,8 @@ function storeAll(it: Store): u32 {
   if (state === PAGE_FREE || state === PAGE_GUEST) return isWritableNow ? STORE_AGAIN : STORE_ITS_OWN_FAULT;
   const pagePa = pa - (pa % PAGE_SIZE);
   if (isRoot(pagePa) && releaseRoot(pagePa)) return STORE_AGAIN; // an old one that is nobody's root any more
-  if (it.count > 1 && state === PAGE_STAGE1_TABLE && !isUndoableAt(pa, it)) return STORE_REFUSED;
+  joinHalves(it, pa);
+  if (it.count > 1 && !isWhole(state, pa, it)) return STORE_REFUSED;
   for (let done: u32 = 0; done < it.count; done++) {
     const at = pa + <u64>done * it.size;
     const entryPa = at - (at % ENTRY_SIZE);
@@ -70,14 +72,32 @@ function storeAll(it: Store): u32 {
   return STORE_DONE;
 }
 
-function isUndoableAt(pa: u64, it: Store): bool {
+/** A pair of words that fill one entry is one store of it. */
+function joinHalves(it: Store, pa: u64): void {
+  if (it.count !== 2 || it.size * 2 !== ENTRY_SIZE || pa % ENTRY_SIZE !== 0) return;
+  it.first = <u64>(<u32>it.first) | (it.second << HALF_BITS);
+  it.size = ENTRY_SIZE;
+  it.count = 1;
+}
+
+/**
+ * Whether a store of several entries is performed whole or leaves everything as it was. One that only removes is refused nowhere. One that
+ * only adds can be: what it has added until then is removed again, which nobody can prevent. What is removed could not be put back so: once
+ * a table is unlinked, other cores write it.
+ */
+function isWhole(state: u32, pa: u64, it: Store): bool {
   const level = tableLevel(pa - (pa % PAGE_SIZE));
+  let onlyAdds = true;
+  let onlyRemoves = true;
   for (let index: u32 = 0; index < it.count; index++) {
     const at = pa + <u64>index * it.size;
     const entryPa = at - (at % ENTRY_SIZE);
-    if (!isUndoable(readPhysical64(entryPa), merged(entryPa, at, it, index), level)) return false;
+    const old = readPhysical64(entryPa);
+    if (isValid(old)) onlyAdds = false;
+    const isKept = state === PAGE_STAGE1_TABLE && !isRemovable(old, level);
+    if (isKept || isValid(merged(entryPa, at, it, index))) onlyRemoves = false;
   }
-  return true;
+  return onlyAdds || onlyRemoves;
 }
 
 function storeEntry(state: u32, entryPa: u64, value: u64): bool {
@@ -96,7 +116,7 @@ function merged(entryPa: u64, at: u64, it: Store, index: u32): u64 {
   return (readPhysical64(entryPa) & ~mask) | ((value << shift) & mask);
 }
 
-/** Puts back the entries that were stored before the refused one: what was accepted once is accepted again. */
+/** Removes what was added before the refused entry: all of them were invalid, and an invalid one is never refused. */
 function undo(state: u32, pa: u64, it: Store, count: u32): void {
   for (let index = count; index > 0; index--) {
     const at = pa + <u64>(index - 1) * it.size;

@@ -65,14 +65,18 @@ export function publishMachine(): void {
   publishProtection();
 }
 
-/** What lockdown found, and what was refused since. */
+/** What lockdown found, and what has become of it. */
 export function publishProtection(): void {
   const it = machine();
   writePhysical64(statusPa() + <u64>STATUS_HARDENED_SITES, it.hardenedSites);
   writePhysical64(statusPa() + <u64>STATUS_TEXT_PAGES, it.textPages);
   writePhysical64(statusPa() + <u64>STATUS_STAGE1_TABLES, it.stage1Tables);
   publishTableStores();
-  writePhysical64(statusPa() + <u64>STATUS_VIOLATIONS, it.violations);
+}
+
+/** Under the lock with which they are counted. */
+export function publishViolations(): void {
+  writePhysical64(statusPa() + <u64>STATUS_VIOLATIONS, machine().violations);
 }
 
 /** Hot path of a mapping. */
