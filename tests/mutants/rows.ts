@@ -1,6 +1,7 @@
 // Checks of the monitor that matter, each taken away once: the test named with it must notice.
 
 import { ENTRY } from "../drivers/dma.ts";
+import { ENTRY_MUTANTS } from "./entry-rows.ts";
 import { MEMORY_MUTANTS } from "./memory-rows.ts";
 import type { Mutant } from "./mutate.ts";
 import { SWITCH_MUTANTS } from "./switch-rows.ts";
@@ -370,6 +371,7 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   ...MEMORY_MUTANTS,
   ...SWITCH_MUTANTS,
+  ...ENTRY_MUTANTS,
 ];
 
 type DmaMutant = Omit<Mutant, "testFile" | "entry">;
