@@ -3,6 +3,7 @@
 import type { Mutant } from "./mutate.ts";
 
 const LOCKDOWN_ROOTS = "contract/lockdown-roots.test.ts";
+const RETURNS = "contract/exception-returns.test.ts";
 
 export const ENTRY_MUTANTS: readonly Mutant[] = [
   {
@@ -28,5 +29,29 @@ export const ENTRY_MUTANTS: readonly Mutant[] = [
     replacement: "",
     testFile: LOCKDOWN_ROOTS,
     test: "does not get it back from the monitor",
+  },
+  {
+    name: "which state EL1 is in is not looked at before a return to a VM",
+    file: "exceptions/exits.ts",
+    text: "isLegalBelowEl2(readSPSR_EL2(), readHCR_EL2())",
+    replacement: "(isLegalBelowEl2(readSPSR_EL2(), HCR_FOR_TEE) || isLegalBelowEl2(readSPSR_EL2(), 0))",
+    testFile: RETURNS,
+    test: "is the hypervisor's own exception in any other mode with EL1 in AArch64",
+  },
+  {
+    name: "every number with bit 4 set is a mode of AArch32",
+    file: "arm/values.ts",
+    text: "mode === SPSR_EL3_M_USR32 || isEl1Aarch32(mode)",
+    replacement: "isAarch32(spsr)",
+    testFile: RETURNS,
+    test: "is the hypervisor's own exception in any other mode with EL1 in AArch32",
+  },
+  {
+    name: "a TEE goes on in whatever state it is said to be",
+    file: "exceptions/exits.ts",
+    text: "vector < VECTOR_LOWER || !isLegalBelowEl2(frame.spsrEl3, HCR_FOR_TEE)",
+    replacement: "vector < VECTOR_LOWER",
+    testFile: RETURNS,
+    test: "cannot be, mode 0x13, is stopped",
   },
 ];
