@@ -4,6 +4,7 @@ import type { Mutant } from "./mutate.ts";
 
 const LOCKDOWN_ROOTS = "contract/lockdown-roots.test.ts";
 const RETURNS = "contract/exception-returns.test.ts";
+const VCPUS = "contract/vcpus.test.ts";
 
 export const ENTRY_MUTANTS: readonly Mutant[] = [
   {
@@ -53,5 +54,29 @@ export const ENTRY_MUTANTS: readonly Mutant[] = [
     replacement: "vector < VECTOR_LOWER",
     testFile: RETURNS,
     test: "cannot be, mode 0x13, is stopped",
+  },
+  {
+    name: "a TEE sees the core number that the hypervisor has written",
+    file: "worlds/switch.ts",
+    text: "readVMPIDR_EL2() !== vmpidrOf(teeCore)",
+    replacement: "core.isElsewhere !== 0",
+    testFile: VCPUS,
+    test: "is not shown to a TEE",
+  },
+  {
+    name: "the hypervisor does not find its core number again",
+    file: "worlds/switch.ts",
+    text: "  if (core.vmpidrSwitched !== 0) hideTeeCore(core, guest, teeCore);\n",
+    replacement: "  if (guest.coreCount === 1) hideTeeCore(core, guest, teeCore);\n",
+    testFile: VCPUS,
+    test: "is not shown to a TEE",
+  },
+  {
+    name: "only Aff0 says which vCPU calls",
+    file: "worlds/call.ts",
+    text: "return readVMPIDR_EL2() ^ VMPIDR_EL2_RES1;",
+    replacement: "return (readVMPIDR_EL2() ^ VMPIDR_EL2_RES1) & 0xff;",
+    testFile: VCPUS,
+    test: "names no core of a TEE",
   },
 ];
