@@ -45,7 +45,7 @@ function* coreRules(lab: Lab): Generator<string> {
     const who = `core ${core.index}`;
     const vttbr = core.get("VTTBR_EL2");
     if ((core.get("HCR_EL2") & word("HCR_EL2_TSC")) !== 0n) yield `${who}: HCR_EL2.TSC is set`;
-    if (running !== undefined) yield* teeRules(core, who, running.slot);
+    if (running !== undefined) yield* teeRules(core, who, running);
     else if (state.core(core.index, "awaitsTee") !== 0n) {
       if (core.get("VBAR_EL2") !== TRAPPING_VBAR) yield `${who}: waits for a TEE without trapping vectors`;
       if (rootOf(vttbr) !== lab.machine.bootPackage.poolPa + POOL_EMPTY_ROOT_OFFSET)
@@ -77,11 +77,15 @@ function* rootRules(lab: Lab): Generator<string> {
   }
 }
 
-function* teeRules(core: Core, who: string, slot: number): Generator<string> {
+type RunningTee = NonNullable<ReturnType<MonitorState["running"]>>;
+
+function* teeRules(core: Core, who: string, { slot, index }: RunningTee): Generator<string> {
   if (core.get("VBAR_EL2") !== TRAPPING_VBAR) yield `${who}: a TEE runs without trapping vectors`;
   if (vmidOf(core.get("VTTBR_EL2")) !== LAST_TEE_VMID - BigInt(slot)) yield `${who}: a TEE with a wrong VMID`;
   if (TEE_HCR_NEEDED.some((bit) => (core.get("HCR_EL2") & bit) === 0n))
     yield `${who}: a TEE with HCR_EL2 0x${core.get("HCR_EL2").toString(16)}`;
+  if (core.get("VMPIDR_EL2") !== (word("VMPIDR_EL2_RES1") | BigInt(index)))
+    yield `${who}: TEE core ${index} with VMPIDR_EL2 0x${core.get("VMPIDR_EL2").toString(16)}`;
 }
 
 /** At most one core runs a TEE core, and its claim says so; a claim without a core would never be given back. */

@@ -4,6 +4,8 @@
 export const EL1H = 0x5n;
 export const EL0T = 0x0n;
 export const EL2H = 0x9n;
+export const USR32 = 0x10n;
+export const SVC32 = 0x13n;
 export const MASKED = 0x3c0n;
 
 export class Core {
@@ -67,7 +69,8 @@ export class Core {
   }
 
   get exceptionLevel(): number {
-    return (this.pstate & 0x10n) !== 0n ? 1 : Number((this.pstate >> 2n) & 3n);
+    if (!this.isAarch32) return Number((this.pstate >> 2n) & 3n);
+    return (this.pstate & 0x1fn) === USR32 ? 0 : 1;
   }
 
   get isAarch32(): boolean {

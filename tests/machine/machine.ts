@@ -8,6 +8,7 @@ import { type BootPackage, encodeBootPackage } from "../../host/machine/boot-pac
 import { Core } from "./core.ts";
 import { Devices } from "./devices.ts";
 import { type Epitaph, MachineCheck, WouldWait } from "./errors.ts";
+import { illegalReturn } from "./exception-return.ts";
 import { imports, isTimerOn, Parked } from "./hw.ts";
 import { importNames, type MonitorExports } from "./monitor.ts";
 import { pageRecord } from "./page-records.ts";
@@ -131,6 +132,8 @@ export class Machine {
         core.framePtr = framePtr;
         this.#loadFrame(core);
       }
+      const why = illegalReturn(core.pstate, core.get("HCR_EL2"));
+      if (why !== undefined) throw new MachineCheck(`illegal return from EL3: ${why}`);
     } catch (error) {
       if (!(error instanceof Parked)) throw error;
       core.isParked = true;
@@ -166,7 +169,6 @@ export class Machine {
       core.x[index] = this.linear.getBigUint64(core.framePtr + index * 8, true);
     core.pc = this.linear.getBigUint64(core.framePtr + FRAME_ELR, true);
     core.pstate = this.linear.getBigUint64(core.framePtr + FRAME_SPSR, true);
-    if (((core.pstate >> 2n) & 3n) === 3n && !core.isAarch32) throw new MachineCheck("eret to EL3");
   }
 
   /** The short way out of vectors.S: the rest is still in the registers. */

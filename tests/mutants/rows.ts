@@ -1,6 +1,7 @@
 // Checks of the monitor that matter, each taken away once: the test named with it must notice.
 
 import { ENTRY } from "../drivers/dma.ts";
+import { ENTRY_MUTANTS } from "./entry-rows.ts";
 import { GUEST_MUTANTS } from "./guest-rows.ts";
 import { LOCKDOWN_MUTANTS } from "./lockdown-rows.ts";
 import { MEMORY_MUTANTS } from "./memory-rows.ts";
@@ -376,6 +377,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...LOCKDOWN_MUTANTS,
   ...SWITCH_MUTANTS,
   ...GUEST_MUTANTS,
+  ...ENTRY_MUTANTS,
 ];
 
 type DmaMutant = Omit<Mutant, "testFile" | "entry">;

@@ -8,6 +8,7 @@ import { FOREIGN_NONE, FOREIGN_VFIQ, FOREIGN_VIRQ, WFI_FAULTS, WFI_LEAVES } from
 import { brokenInvariants, placesWith } from "../drivers/invariants.ts";
 import { labOf } from "../drivers/lab.ts";
 import { teeRuns } from "../drivers/tee.ts";
+import { EL1H } from "../machine/core.ts";
 import { monitorModule } from "../machine/monitor.ts";
 import { ACTS, FIRST_VMID, type History, VCPUS, VM_PLACES } from "./history.ts";
 
@@ -100,6 +101,7 @@ const ipa = fc.oneof(
   device,
   fc.nat({ max: 0xffffffff }).map((address) => address - (address % 4)),
 );
+const anyMode = fc.oneof(fc.constant(EL1H), fc.bigInt({ min: 0n, max: 31n }));
 const timerImm = fc.constantFrom(0x2020, 0x2000, 0x2040, 0x20a0, 0x2080, 0x20c5);
 
 // What everybody does all day, so that histories get somewhere …
@@ -134,6 +136,8 @@ const rare = [
   act("teeAccesses", core, ipa, fc.boolean()),
   act("teeExits", core, fc.nat({ max: 3 })),
   act("spuriousFiq", core),
+  act("jump", core, fc.constantFrom(8, 8, 8, 12, 4, 9), anyMode, fc.boolean()),
+  act("renumber", core, fc.constantFrom(0x80000001n, 0x80000002n, 0x81000000n, 0x80010001n, 0n)),
 ];
 const acts = [...usual, ...usual, ...usual, ...rare];
 

@@ -10,13 +10,16 @@ import {
   esrOf,
   exitToEl2,
   smc,
+  stepVectors,
   useFp,
   useGicInterface,
 } from "../drivers/exceptions.ts";
+import { XEN_HCR } from "../drivers/hypervisor.ts";
 import type { Lab } from "../drivers/lab.ts";
 import { Tee, teeRuns } from "../drivers/tee.ts";
 import type { Vcpu, VirtualMachine } from "../drivers/virtual-machine.ts";
-import type { Core } from "../machine/core.ts";
+import { type Core, EL1H, MASKED } from "../machine/core.ts";
+import { illegalReturn } from "../machine/exception-return.ts";
 import { MonitorState } from "../machine/monitor-state.ts";
 import { word } from "../machine/source-words.ts";
 
@@ -145,6 +148,28 @@ export const ACTS = {
     else if (what === 1) exitToEl2(lab.machine, core, "synchronous", { esr: esrOf(EC_HVC) });
     else if (what === 2) exitToEl2(lab.machine, core, "synchronous", { esr: esrOf(EC_SYSTEM_REGISTER) });
     else exitToEl2(lab.machine, core, "serror");
+  },
+  /**
+   * The hypervisor jumps to a vector where it would have returned to its vCPU, with an origin of its own making. Of those that are legal only EL1h:
+   * a vCPU in another mode would not be one that it can run again.
+   */
+  jump({ lab }: History, coreIndex: number, vector: number, mode: bigint, isAarch64: boolean): void {
+    const core = lab.core(coreIndex);
+    const vcpu = lab.hypervisor.loaded[coreIndex];
+    if (!isHypervisor(core) || vcpu === undefined) return;
+    const isLegal = illegalReturn(mode, isAarch64 ? word("HCR_EL2_RW") : 0n) === undefined;
+    if (isLegal && mode !== EL1H) return;
+    const { pc, pstate } = core;
+    lab.hypervisor.writes(core, "HCR", isAarch64 ? XEN_HCR : XEN_HCR & ~word("HCR_EL2_RW"));
+    core.set("ELR_EL2", vcpu.pc);
+    core.set("SPSR_EL2", mode | MASKED);
+    core.pc = core.get("VBAR_EL2") + BigInt(vector * 0x80);
+    stepVectors(lab.machine, core);
+    if (isHypervisor(core)) [core.pc, core.pstate] = [pc, pstate];
+  },
+  /** The hypervisor changes the number of the vCPU that it enters next, until it loads one again. */
+  renumber({ lab }: History, coreIndex: number, vmpidr: bigint): void {
+    if (isHypervisor(lab.core(coreIndex))) lab.core(coreIndex).set("VMPIDR_EL2", vmpidr);
   },
   spuriousFiq({ lab }: History, coreIndex: number): void {
     lab.machine.fiq(lab.core(coreIndex));

@@ -8,20 +8,26 @@ import {
 } from "./instructions.gen";
 import { DESCRIPTOR_PAGE, STAGE1_AF, STAGE1_AP_RO, STAGE1_SH_INNER } from "./page-tables.gen";
 import {
+  HCR_EL2_RW,
   SPSR_EL3_A,
   SPSR_EL3_D,
   SPSR_EL3_F,
   SPSR_EL3_I,
   SPSR_EL3_M_AARCH32,
+  SPSR_EL3_M_ABT32,
   SPSR_EL3_M_EL_MASK,
   SPSR_EL3_M_EL0T,
   SPSR_EL3_M_EL1H,
   SPSR_EL3_M_EL1T,
   SPSR_EL3_M_EL2,
   SPSR_EL3_M_EL2H,
-  SPSR_EL3_M_HYP32,
+  SPSR_EL3_M_FIQ32,
+  SPSR_EL3_M_IRQ32,
   SPSR_EL3_M_MASK,
-  SPSR_EL3_M_MON32,
+  SPSR_EL3_M_SVC32,
+  SPSR_EL3_M_SYS32,
+  SPSR_EL3_M_UND32,
+  SPSR_EL3_M_USR32,
 } from "./registers.gen";
 
 export const SPSR_ALL_MASKED: u64 = SPSR_EL3_D | SPSR_EL3_A | SPSR_EL3_I | SPSR_EL3_F;
@@ -37,11 +43,31 @@ export function isEl2(spsr: u64): bool {
   return (spsr & (SPSR_EL3_M_AARCH32 | SPSR_EL3_M_EL_MASK)) === SPSR_EL3_M_EL2;
 }
 
-/** What a return to below EL2 may have in SPSR. AArch32: USR to SYS but for HYP, which is EL2, and MON. */
-export function isEl1OrEl0(spsr: u64): bool {
+/**
+ * Whether EL3 may return to below EL2 with this SPSR under this HCR_EL2; any other such return is illegal, and would go on in EL3. RW says
+ * which state EL1 is in; below an AArch64 EL1, EL0 may be in either. Arm ARM, D1.4.4.
+ */
+export function isLegalBelowEl2(spsr: u64, hcrEl2: u64): bool {
   const mode = spsr & SPSR_EL3_M_MASK;
-  if (isAarch32(spsr)) return mode !== SPSR_EL3_M_HYP32 && mode !== SPSR_EL3_M_MON32;
-  return mode === SPSR_EL3_M_EL0T || mode === SPSR_EL3_M_EL1T || mode === SPSR_EL3_M_EL1H;
+  if ((hcrEl2 & HCR_EL2_RW) === 0) return mode === SPSR_EL3_M_USR32 || isEl1Aarch32(mode);
+  return (
+    mode === SPSR_EL3_M_EL0T ||
+    mode === SPSR_EL3_M_EL1T ||
+    mode === SPSR_EL3_M_EL1H ||
+    mode === SPSR_EL3_M_USR32
+  );
+}
+
+/** Not HYP, which is EL2, nor MON, which only secure state has; the other numbers are reserved. */
+function isEl1Aarch32(mode: u64): bool {
+  return (
+    mode === SPSR_EL3_M_FIQ32 ||
+    mode === SPSR_EL3_M_IRQ32 ||
+    mode === SPSR_EL3_M_SVC32 ||
+    mode === SPSR_EL3_M_ABT32 ||
+    mode === SPSR_EL3_M_UND32 ||
+    mode === SPSR_EL3_M_SYS32
+  );
 }
 
 /** A stage-1 page of EL2, read-only and executable; the attribute index is to be added. */

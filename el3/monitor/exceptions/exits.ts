@@ -9,13 +9,14 @@ import {
   ESR_EL2_EC_SYSTEM_REGISTER,
   ESR_EL2_EC_WFX,
 } from "../arm/registers.gen";
-import { isEl1OrEl0 } from "../arm/values";
+import { isLegalBelowEl2 } from "../arm/values";
 import { emulateAccess } from "../devices/stage2-abort";
 import { faultTee } from "../guests/fault";
 import { Guest } from "../guests/guest";
 import {
   readELR_EL2,
   readESR_EL2,
+  readHCR_EL2,
   readSPSR_EL2,
   writeELR_EL2,
   writeESR_EL2,
@@ -31,6 +32,7 @@ import { startGuest } from "../worlds/first-run";
 import { interruptTee } from "../worlds/foreign-interrupt";
 import { takeGic } from "../worlds/gic-interface";
 import { setTeeAside } from "../worlds/preempt";
+import { HCR_FOR_TEE } from "../worlds/switch";
 import { TeeCore } from "../worlds/tee-core";
 import { frameOf } from "../worlds/world-context";
 import { hypervisorFault } from "./hypervisor-fault";
@@ -48,7 +50,9 @@ const INSTRUCTION_SIZE: u64 = 4;
 
 /** A VM without a TEE yet has tried its first instruction, or the hypervisor was interrupted while one is loaded. */
 export function exitBeforeTee(core: CoreArea, vector: u32): void {
-  const isGuests = vector >= VECTOR_LOWER && isEl1OrEl0(readSPSR_EL2()); // the hypervisor may jump to any vector
+  // The hypervisor may jump to any vector, with any SPSR_EL2 and HCR_EL2. Looked at once: it runs no more before the VM is returned to,
+  // be that after a TEE's boot, for which its HCR_EL2 is put aside and put back as it is now.
+  const isGuests = vector >= VECTOR_LOWER && isLegalBelowEl2(readSPSR_EL2(), readHCR_EL2());
   if (isGuests && vectorKind(vector) === KIND_SYNCHRONOUS && core.awaitsTee !== 0) startGuest(core);
   else if (vector === VECTOR_CURRENT_SPX_SYNCHRONOUS && isLockedDown()) hypervisorFault(core);
   else forwardVector(core, vector);
@@ -62,7 +66,7 @@ export function exitOfTee(core: CoreArea, guest: Guest, teeCore: TeeCore, vector
   const esrEl2 = readESR_EL2();
   const kind = vectorKind(vector);
   guest.exits++;
-  if (vector < VECTOR_LOWER || !isEl1OrEl0(frame.spsrEl3))
+  if (vector < VECTOR_LOWER || !isLegalBelowEl2(frame.spsrEl3, HCR_FOR_TEE))
     stopTee(core, guest, teeCore, FAULT_EXCEPTION, esrEl2);
   else if (kind === KIND_SYNCHRONOUS) synchronousExit(core, guest, teeCore, esrEl2);
   else if (kind === KIND_IRQ || kind === KIND_FIQ) interruptTee(core, guest, teeCore);

@@ -30,6 +30,7 @@ import {
   unlock,
   waitWhileHeld,
   writeHCR_EL2,
+  writeVTTBR_EL2,
 } from "../hw";
 import { Machine } from "../machine";
 import { sha256Word } from "../measure/sha256";
@@ -40,6 +41,7 @@ import { FATAL_NO_LOCKDOWN, FATAL_STAGE1, FATAL_STAGE1_CONTROL, FATAL_STAGE2_FOR
 import { recordEvent } from "../trace/events";
 import { publishMeasurement, publishProtection } from "../trace/status";
 import { CoreArea } from "../worlds/core-area";
+import { emptyVttbr } from "../worlds/normal-world";
 import { armAt, stopTimer } from "../worlds/timer";
 import { frameOf } from "../worlds/world-context";
 import { enforcedHcr, HCR_FORBIDDEN } from "./hcr";
@@ -101,9 +103,23 @@ function takeControl(core: CoreArea): void {
     readMAIR_EL2() === it.mairEl2 &&
     readVTCR_EL2() === it.vtcrEl2;
   if (!isSame) fatal(FATAL_STAGE1_CONTROL, readSCTLR_EL2(), readTCR_EL2());
+  forgetRoot(core);
   writeHCR_EL2(enforcedHcr(readHCR_EL2() & ~HCR_FORBIDDEN));
   stopTimer(core); // the watch is over
   installHypervisorVectors(core);
+}
+
+/**
+ * The root that a core loaded before lockdown was never checked, and may not be the one that is kept as the empty one: it must be in no
+ * register and no TLB. The core that performs the lockdown loads its own afterwards, as one that is checked.
+ */
+function forgetRoot(core: CoreArea): void {
+  writeVTTBR_EL2(emptyVttbr(0));
+  isb();
+  core.requestedVttbrEl2 = 0;
+  tlbiAlle1is(); // each core for itself: until here its walks began at that root
+  dsbSy();
+  isb();
 }
 
 /** This core was asked to wait while another one works (the SGI of `holdCores`). */
@@ -137,7 +153,6 @@ function performLockdown(vttbr: u64): void {
   unlock(LOCK_MEMORY);
   dsbSy();
   tlbiAlle2is();
-  tlbiAlle1is();
   icIalluis();
   dsbSy();
   isb();

@@ -3,7 +3,7 @@
 import { ENTRY_KIND_VECTOR } from "../../../abi/boot-package";
 import { SMCCC_FAST_CALL } from "../../../abi/smccc";
 import { TEE_ENTRY_CPU_ON, TEE_ENTRY_FAST, TEE_ENTRY_YIELDING } from "../../../abi/tee";
-import { VMPIDR_EL2_AFF0_MASK, VMPIDR_EL2_AFF1_MASK } from "../arm/registers.gen";
+import { VMPIDR_EL2_RES1 } from "../arm/registers.gen";
 import { SPSR_ALL_MASKED } from "../arm/values";
 import { GUEST_STATE_READY, Guest } from "../guests/guest";
 import { readVMPIDR_EL2 } from "../hw";
@@ -22,19 +22,18 @@ import { TEE_CORE_CALLED, TEE_CORE_IDLE, TEE_CORE_OFF, TeeCore } from "./tee-cor
 import { startTeeCore } from "./tee-start";
 import { frameOf } from "./world-context";
 
-/** Aff1 of the hypervisor's virtual MPIDR counts sixteens of vCPUs. */
-const AFF1_TO_VCPU_SHIFT: u64 = 4;
-
-/** The vCPU of the guest that runs on this core, as the hypervisor numbered it. */
-export function currentVcpu(): u32 {
-  const vmpidr = readVMPIDR_EL2();
-  return <u32>((vmpidr & VMPIDR_EL2_AFF0_MASK) | ((vmpidr & VMPIDR_EL2_AFF1_MASK) >> AFF1_TO_VCPU_SHIFT));
+/**
+ * The vCPU of the guest that runs on this core, as the hypervisor numbered it: Aff0 counts the first sixteen. All else that VMPIDR_EL2 can hold,
+ * theirs in Aff1 as well as what no numbering of the hypervisor's has, is a number beyond the cores of any TEE.
+ */
+export function currentVcpu(): u64 {
+  return readVMPIDR_EL2() ^ VMPIDR_EL2_RES1;
 }
 
 /** The core of the TEE that serves a vCPU: the same number, or the only one. Null if the TEE has too few. */
-export function teeCoreForVcpu(guest: Guest, vcpu: u32): TeeCore | null {
+export function teeCoreForVcpu(guest: Guest, vcpu: u64): TeeCore | null {
   if (guest.coreCount === 1) return teeCoreAt(guest.slot, 0);
-  return vcpu < guest.coreCount ? teeCoreAt(guest.slot, vcpu) : null;
+  return vcpu < <u64>guest.coreCount ? teeCoreAt(guest.slot, <u32>vcpu) : null;
 }
 
 export function callTee(core: CoreArea): void {

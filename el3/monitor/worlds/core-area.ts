@@ -44,6 +44,8 @@ export class CoreArea {
   normalTimerActive: u32;
   /** 1 while the vCPU of this core runs a TEE core of another number (worlds/detached.ts). */
   isElsewhere: u32;
+  /** 1 while VMPIDR_EL2 holds the running TEE core's own number: the hypervisor's value was another, and is in `normalVmpidrEl2`. */
+  vmpidrSwitched: u32;
   // A core that is being switched on starts with these.
   entryPa: u64;
   entryContext: u64;

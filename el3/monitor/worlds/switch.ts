@@ -80,21 +80,28 @@ export function enterTee(core: CoreArea, guest: Guest, teeCore: TeeCore): void {
   writeVTTBR_EL2(guest.teeVttbr);
   writeHCR_EL2(guest.teeHcr);
   writeVBAR_EL2(trappingVectorsVa());
-  if (guest.coreCount === 1 || core.isElsewhere !== 0) showTeeCore(core, guest, teeCore);
+  if (guest.coreCount === 1 || readVMPIDR_EL2() !== vmpidrOf(teeCore)) showTeeCore(core, guest, teeCore);
   writeICH_HCR_EL2(ICH_HCR_TRAPPING);
   writeCPTR_EL3(CPTR_EL3_TFP);
   if (teeCore.usesGic !== 0) takeGic(core, teeCore);
 }
 
-/** A TEE core always finds itself on the core of its own number, whichever vCPU runs it. */
+/** What the hypervisor gives the vCPU of the same number. */
+function vmpidrOf(teeCore: TeeCore): u64 {
+  return VMPIDR_EL2_RES1 | <u64>teeCore.index;
+}
+
+/** A TEE core always finds itself on the core of its own number, whichever vCPU runs it, and whatever the hypervisor calls that. */
 function showTeeCore(core: CoreArea, guest: Guest, teeCore: TeeCore): void {
   core.normalVmpidrEl2 = readVMPIDR_EL2();
-  writeVMPIDR_EL2(VMPIDR_EL2_RES1 | <u64>teeCore.index);
+  core.vmpidrSwitched = 1;
+  writeVMPIDR_EL2(vmpidrOf(teeCore));
   if (guest.timer === TIMER_CNTV) showVirtualTimer(core, teeCore); // a TEE of one core, always
 }
 
 function hideTeeCore(core: CoreArea, guest: Guest, teeCore: TeeCore): void {
-  core.isElsewhere = 0;
+  core.isElsewhere = 0; // elsewhere VMPIDR_EL2 was another's, and so was switched
+  core.vmpidrSwitched = 0;
   writeVMPIDR_EL2(core.normalVmpidrEl2);
   if (guest.timer === TIMER_CNTV) hideVirtualTimer(core, teeCore);
 }
@@ -115,7 +122,7 @@ export function leaveTee(core: CoreArea, guest: Guest, teeCore: TeeCore): void {
   } else {
     hideNormalWorld(core); // its vectors are the trapping ones already
   }
-  if (guest.coreCount === 1 || core.isElsewhere !== 0) hideTeeCore(core, guest, teeCore);
+  if (core.vmpidrSwitched !== 0) hideTeeCore(core, guest, teeCore);
   writeICH_HCR_EL2(core.normalIchHcrEl2);
   core.runningTee = null;
   if (teeCore.isWatched !== 0 && core.timerTicks !== teeCore.timerDueTicks)
