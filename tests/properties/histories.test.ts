@@ -5,11 +5,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { FOREIGN_NONE, FOREIGN_VFIQ, FOREIGN_VIRQ, WFI_FAULTS, WFI_LEAVES } from "../../abi/boot-package.ts";
+import { XEN_HCR } from "../drivers/hypervisor.ts";
 import { brokenInvariants, placesWith } from "../drivers/invariants.ts";
 import { labOf } from "../drivers/lab.ts";
 import { teeRuns } from "../drivers/tee.ts";
 import { EL1H } from "../machine/core.ts";
 import { monitorModule } from "../machine/monitor.ts";
+import { word } from "../machine/source-words.ts";
 import { ACTS, FIRST_VMID, type History, VCPUS, VM_PLACES } from "./history.ts";
 
 const module = await monitorModule();
@@ -102,6 +104,8 @@ const ipa = fc.oneof(
   fc.nat({ max: 0xffffffff }).map((address) => address - (address % 4)),
 );
 const anyMode = fc.oneof(fc.constant(EL1H), fc.bigInt({ min: 0n, max: 31n }));
+const anyHcr = fc.constantFrom(XEN_HCR, XEN_HCR & ~word("HCR_EL2_RW"));
+const anyVmpidr = fc.constantFrom(0x80000000n, 0x80000001n, 0x80000002n, 0x81000000n, 0x80010001n, 0n);
 const timerImm = fc.constantFrom(0x2020, 0x2000, 0x2040, 0x20a0, 0x2080, 0x20c5);
 
 // What everybody does all day, so that histories get somewhere …
@@ -136,8 +140,7 @@ const rare = [
   act("teeAccesses", core, ipa, fc.boolean()),
   act("teeExits", core, fc.nat({ max: 3 })),
   act("spuriousFiq", core),
-  act("jump", core, fc.constantFrom(8, 8, 8, 12, 4, 9), anyMode, fc.boolean()),
-  act("renumber", core, fc.constantFrom(0x80000001n, 0x80000002n, 0x81000000n, 0x80010001n, 0n)),
+  act("jump", place, core, fc.constantFrom(8, 8, 8, 12, 4, 9), anyMode, anyHcr, anyVmpidr),
 ];
 const acts = [...usual, ...usual, ...usual, ...rare];
 

@@ -14,7 +14,6 @@ import {
   useFp,
   useGicInterface,
 } from "../drivers/exceptions.ts";
-import { XEN_HCR } from "../drivers/hypervisor.ts";
 import type { Lab } from "../drivers/lab.ts";
 import { Tee, teeRuns } from "../drivers/tee.ts";
 import type { Vcpu, VirtualMachine } from "../drivers/virtual-machine.ts";
@@ -150,26 +149,33 @@ export const ACTS = {
     else exitToEl2(lab.machine, core, "serror");
   },
   /**
-   * The hypervisor jumps to a vector where it would have returned to its vCPU, with an origin of its own making. Of those that are legal only EL1h:
-   * a vCPU in another mode would not be one that it can run again.
+   * All that the hypervisor does for a vCPU but its ERET: it jumps to a vector instead, with an origin and a core number of its own making. Of the
+   * origins that are legal only EL1h: a vCPU in another mode would not be one that it can run again.
    */
-  jump({ lab }: History, coreIndex: number, vector: number, mode: bigint, isAarch64: boolean): void {
+  jump(
+    history: History,
+    place: number,
+    coreIndex: number,
+    vector: number,
+    mode: bigint,
+    hcr: bigint,
+    vmpidr: bigint,
+  ): void {
+    const { lab, vms } = history;
+    const vm = vms[place];
     const core = lab.core(coreIndex);
-    const vcpu = lab.hypervisor.loaded[coreIndex];
-    if (!isHypervisor(core) || vcpu === undefined) return;
-    const isLegal = illegalReturn(mode, isAarch64 ? word("HCR_EL2_RW") : 0n) === undefined;
-    if (isLegal && mode !== EL1H) return;
+    if (vm === undefined || !isHypervisor(core) || isElsewhere(history, vm, 0, core)) return;
+    if (illegalReturn(mode, hcr) === undefined && mode !== EL1H) return;
     const { pc, pstate } = core;
-    lab.hypervisor.writes(core, "HCR", isAarch64 ? XEN_HCR : XEN_HCR & ~word("HCR_EL2_RW"));
-    core.set("ELR_EL2", vcpu.pc);
+    const vcpu = vm.vcpus[0]!;
+    lab.hypervisor.run(core, vcpu);
+    [core.pc, core.pstate] = [pc, pstate];
+    lab.hypervisor.writes(core, "HCR", hcr);
+    core.set("VMPIDR_EL2", vmpidr);
     core.set("SPSR_EL2", mode | MASKED);
     core.pc = core.get("VBAR_EL2") + BigInt(vector * 0x80);
     stepVectors(lab.machine, core);
     if (isHypervisor(core)) [core.pc, core.pstate] = [pc, pstate];
-  },
-  /** The hypervisor changes the number of the vCPU that it enters next, until it loads one again. */
-  renumber({ lab }: History, coreIndex: number, vmpidr: bigint): void {
-    if (isHypervisor(lab.core(coreIndex))) lab.core(coreIndex).set("VMPIDR_EL2", vmpidr);
   },
   spuriousFiq({ lab }: History, coreIndex: number): void {
     lab.machine.fiq(lab.core(coreIndex));
