@@ -185,11 +185,27 @@ export function stage1Attacks(labOf: () => AttackLab): void {
       });
     });
 
-    test("zeroes text's entries by a cache block: what cannot be undone is not begun", async () => {
+    test("takes a text page away and maps a TEE's page by one store: neither is performed", async () => {
+      const { xen, victimPa } = labOf();
+      await xen.attack(async (core) => {
+        const data = await labOf().dataMapping();
+        const text = xen.text.at(-1)!;
+
+        await labOf().refusedStoreAt(
+          core,
+          xen.directMapVa(text.pa),
+          xen.gadgets.stp(),
+          0n,
+          aimedAt(data, victimPa),
+        );
+      });
+    });
+
+    test("unlinks a table by a cache block: several entries could fail behind it, so nothing is begun", async () => {
       const { xen } = labOf();
       await xen.attack(async (core) => {
-        const text = xen.text.at(-1)!;
-        await labOf().refusedStoreAt(core, xen.directMapVa(text.pa - (text.pa % 64)), xen.gadgets.dcZva());
+        const entryPa = xen.stage1.rootPa + Number((xen.text[0]!.address >> 39n) & 511n) * 8;
+        await labOf().refusedStoreAt(core, xen.directMapVa(entryPa - (entryPa % 64)), xen.gadgets.dcZva());
       });
     });
 
