@@ -35,6 +35,18 @@
   mov  sp, x9
   .endm
 
+  .macro load_x0_to_x17
+  ldp  x0, x1, [sp, #0x00]
+  ldp  x2, x3, [sp, #0x10]
+  ldp  x4, x5, [sp, #0x20]
+  ldp  x6, x7, [sp, #0x30]
+  ldp  x8, x9, [sp, #0x40]
+  ldp  x10, x11, [sp, #0x50]
+  ldp  x12, x13, [sp, #0x60]
+  ldp  x14, x15, [sp, #0x70]
+  ldp  x16, x17, [sp, #0x80]
+  .endm
+
   .macro unexpected_vector
   vector_entry
   b    unexpected_exception
@@ -74,15 +86,7 @@ synchronous: // x1 = ESR_EL3
   mrs  x8, tpidr_el3
   add  sp, x8, #CORE_AREA_FRAME
   ldr  x30, [sp, #0xf0]
-  ldp  x0, x1, [sp, #0x00]
-  ldp  x2, x3, [sp, #0x10]
-  ldp  x4, x5, [sp, #0x20]
-  ldp  x6, x7, [sp, #0x30]
-  ldp  x8, x9, [sp, #0x40]
-  ldp  x10, x11, [sp, #0x50]
-  ldp  x12, x13, [sp, #0x60]
-  ldp  x14, x15, [sp, #0x70]
-  ldp  x16, x17, [sp, #0x80]
+  load_x0_to_x17
   ldr  x18, [sp, #0x90]
   eret
 
@@ -102,15 +106,7 @@ resume_frame:
   ldr  x10, [sp, #0x100]
   msr  elr_el3, x9
   msr  spsr_el3, x10
-  ldp  x0, x1, [sp, #0x00]
-  ldp  x2, x3, [sp, #0x10]
-  ldp  x4, x5, [sp, #0x20]
-  ldp  x6, x7, [sp, #0x30]
-  ldp  x8, x9, [sp, #0x40]
-  ldp  x10, x11, [sp, #0x50]
-  ldp  x12, x13, [sp, #0x60]
-  ldp  x14, x15, [sp, #0x70]
-  ldp  x16, x17, [sp, #0x80]
+  load_x0_to_x17
   ldp  x18, x19, [sp, #0x90]
   ldp  x20, x21, [sp, #0xa0]
   ldp  x22, x23, [sp, #0xb0]
