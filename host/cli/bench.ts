@@ -9,11 +9,11 @@ import { TEE_NAMES, type TeeName } from "../../el1/tees/profiles.ts";
 import { UserError } from "../errors.ts";
 import { type DemoResult, runDemo } from "../machine/demo-run.ts";
 import { Machine } from "../machine/machine.ts";
-import { writeAtomically } from "../machine/state.ts";
 import { evidenceFolder } from "../paths.ts";
 import { endProcess } from "../qemu/process.ts";
 import { ensureHost } from "../setup/install.ts";
 import { command, say } from "./command.ts";
+import { checkOutput, writeOutput } from "./output-file.ts";
 import { Progress } from "./progress.ts";
 import { onSignal } from "./signals.ts";
 
@@ -56,6 +56,7 @@ export default command({
         `${args.what}: nothing of that name is measured`,
         `one of: ${WHAT.join(" ")}`,
       );
+    if (args.json !== undefined) await checkOutput(args.json);
     const progress = new Progress();
     await ensureHost(progress.line);
     const tee = args.tee as TeeName;
@@ -75,7 +76,7 @@ export default command({
         ...(xen === undefined ? {} : { xen: { comparison: compare(xen), ...xen } }),
         demo,
       };
-      await writeAtomically(args.json, `${JSON.stringify(figures, null, 2)}\n`);
+      await writeOutput(args.json, `${JSON.stringify(figures, null, 2)}\n`);
     }
     process.exitCode = demo?.passed === false ? 1 : 0;
   },

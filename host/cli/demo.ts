@@ -2,10 +2,10 @@
 
 import { TEE_NAMES, type TeeName } from "../../el1/tees/profiles.ts";
 import { type DemoResult, type DemoRow, runDemo } from "../machine/demo-run.ts";
-import { writeAtomically } from "../machine/state.ts";
 import { evidenceFolder } from "../paths.ts";
 import { ensureHost } from "../setup/install.ts";
 import { command, say, wholeNumber } from "./command.ts";
+import { checkOutput, writeOutput } from "./output-file.ts";
 import { Progress } from "./progress.ts";
 import { onSignal } from "./signals.ts";
 import { table } from "./table.ts";
@@ -39,6 +39,7 @@ export default command({
     const progress = new Progress();
     const guestCount = wholeNumber("guests", args.guests, 1, 5);
     const memoryMib = wholeNumber("memory", args.memory, 128, 4096);
+    if (args.json !== undefined) await checkOutput(args.json);
     await ensureHost(progress.line);
     const result = await runDemo({
       tee: args.tee as TeeName,
@@ -51,7 +52,7 @@ export default command({
       onProgress: progress.line,
       onSignal,
     });
-    if (args.json !== undefined) await writeAtomically(args.json, `${JSON.stringify(result, null, 2)}\n`);
+    if (args.json !== undefined) await writeOutput(args.json, `${JSON.stringify(result, null, 2)}\n`);
     print(result);
     process.exitCode = result.passed ? 0 : 1;
   },

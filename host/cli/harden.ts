@@ -1,11 +1,10 @@
 // vtz harden: Xen's writes of translation registers become calls of the monitor.
 
-import { readFile } from "node:fs/promises";
-import { explainFileError, UserError } from "../errors.ts";
-import { writeAtomically } from "../machine/state.ts";
+import { UserError } from "../errors.ts";
 import { hardenXen } from "../rewriter/harden.ts";
 import { hardeningReport } from "../rewriter/report.ts";
 import { command, jsonOption, say, sayJson } from "./command.ts";
+import { checkOutput, isSameFile, readInput, writeOutput } from "./output-file.ts";
 
 function hardenFile(path: string, image: Uint8Array): ReturnType<typeof hardenXen> {
   try {
@@ -35,14 +34,16 @@ export default command({
     "vtz harden xen -o out --json | jq '.sites | length'",
   ],
   async run({ args }) {
-    const image = await readFile(args.image).catch((error: NodeJS.ErrnoException) => {
-      throw new UserError("no-file", `${args.image} cannot be read (${error.code})`);
-    });
-    const result = hardenFile(args.image, image);
     const output = args.output ?? `${args.image}-hardened`;
-    await writeAtomically(output, result.image).catch((error: unknown) => {
-      throw explainFileError(error, `writing ${output}`);
-    });
+    await checkOutput(output);
+    if (await isSameFile(args.image, output))
+      throw new UserError(
+        "usage",
+        `${output} is the image itself`,
+        "give another name with -o: the original stays",
+      );
+    const result = hardenFile(args.image, await readInput(args.image));
+    await writeOutput(output, result.image);
     const { image: _, ...facts } = result;
     if (args.json === true) sayJson({ output, ...facts });
     else say(`${output}: ${hardeningReport(result)}`);

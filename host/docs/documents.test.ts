@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { COMMANDS } from "../cli/commands.ts";
 import { projectFolder } from "../paths.ts";
 import { measure, REASONS, trustedFiles } from "./tcb.ts";
-import { listedFiles, writtenText } from "./tcb-text.ts";
+import { listedFiles, tcbText, writtenText } from "./tcb-text.ts";
 
 const GENERATED = "docs/registers.md";
 const documents = globSync(["*.md", "{abi,arm,bench,docs,el1,el2,el3,host,spec,tests}/**/*.md"], {
@@ -29,6 +29,18 @@ test("README.md shows the same sizes of the trusted code as el3/README.md, for e
   assert.ok(writtenText(textOf("el3/README.md")).startsWith(sizes), "run `./vtz tcb --write`");
   for (const folder of folders) assert.ok(sizes.includes(`| \`${folder}/\` |`), folder);
   assert.match(sizes, /^The binary: \d+ bytes of code/m);
+});
+
+test("the lines of code that both documents tell are those of the files", async () => {
+  const files = await trustedFiles(projectFolder);
+  const sizes = /The binary: (\d+) bytes of code and (\d+) of constants[^,]*,\n(\d+) bytes/.exec(
+    textOf("README.md"),
+  )!;
+  const [text, rodata, sram] = sizes.slice(1).map(Number);
+
+  // The binary's sizes are the build's: here only what the files say.
+  const now = tcbText(files, { text: text!, rodata: rodata!, sram: sram! });
+  assert.equal(writtenText(textOf("el3/README.md")).trim(), now.trim(), "run `./vtz tcb --write`");
 });
 
 test("every folder of the trusted code says why it is trusted, every file what it is", async () => {

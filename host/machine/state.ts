@@ -1,6 +1,6 @@
 // What is known of a machine after the command that started it has ended: one JSON file in the machine's folder.
 
-import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { explainFileError, UserError } from "../errors.ts";
 import type { ImageInput } from "../images/prepare-images.ts";
@@ -93,11 +93,16 @@ export async function machineNames(): Promise<string[]> {
   return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
 }
 
-/** Readers see the old contents or the new, never a part. */
-export async function writeAtomically(path: string, contents: string | Uint8Array): Promise<void> {
+/** Readers see the old contents or the new, never a part. For files of our own: what a user has named goes by writeOutput. */
+export async function writeAtomically(
+  path: string,
+  contents: string | Uint8Array,
+  mode?: number,
+): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`;
   try {
     await writeFile(temporary, contents);
+    if (mode !== undefined) await chmod(temporary, mode);
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });

@@ -55,6 +55,12 @@ for (const { version, counts, lookAlikes } of EXPECTED) {
       );
     });
 
+    test("is refused when it is cut off, by a byte or by half", async () => {
+      const image = await debianXen(version);
+      for (const size of [image.length - 1, image.length >> 1])
+        assert.throws(() => hardenXen(image.subarray(0, size)), { code: "damaged-image" });
+    });
+
     test("is left alone by a second run", async () => {
       const once = hardenXen(await debianXen(version));
 

@@ -11,6 +11,12 @@ const FLAG_BIG_ENDIAN = 1;
 const PE_OFFSET_OFFSET = 60;
 const PE_MAGIC = 0x00004550; // "PE\0\0"
 const PE_MACHINE_ARM64 = 0xaa64;
+const PE_SECTION_COUNT_OFFSET = 4 + 2;
+const PE_OPTIONAL_SIZE_OFFSET = 4 + 16;
+const PE_OPTIONAL_OFFSET = 4 + 20;
+const PE_SECTION_SIZE = 40;
+const PE_RAW_SIZE_OFFSET = 16; // within a section's header
+const PE_RAW_POINTER_OFFSET = 20;
 const PE_ENTRY_OFFSET = 4 + 20 + 16; // signature, COFF header, into the optional header
 
 const USAGE = "give the Xen image itself, e.g. /boot/xen-4.20-arm64 of Debian's xen-hypervisor-4.20-arm64";
@@ -34,7 +40,27 @@ export function imageEntries(image: Uint8Array): number[] {
       `the image's header points to a PE header at 0x${peOffset.toString(16)}, where none is`,
       USAGE,
     );
+  checkWhole(words, peOffset);
   return [0, words.getUint32(peOffset + PE_ENTRY_OFFSET, true)];
+}
+
+/** The PE header says where each section lies in the file. */
+function checkWhole(words: DataView, peOffset: number): void {
+  const sectionCount = words.getUint16(peOffset + PE_SECTION_COUNT_OFFSET, true);
+  const sectionsOffset =
+    peOffset + PE_OPTIONAL_OFFSET + words.getUint16(peOffset + PE_OPTIONAL_SIZE_OFFSET, true);
+  let end = sectionsOffset + sectionCount * PE_SECTION_SIZE;
+  for (let index = 0; index < sectionCount && end <= words.byteLength; index++) {
+    const section = sectionsOffset + index * PE_SECTION_SIZE;
+    const size = words.getUint32(section + PE_RAW_SIZE_OFFSET, true);
+    end = Math.max(end, size === 0 ? 0 : words.getUint32(section + PE_RAW_POINTER_OFFSET, true) + size);
+  }
+  if (end > words.byteLength)
+    throw new UserError(
+      "damaged-image",
+      `the image is cut off: by its header it has at least ${end} bytes, the file has ${words.byteLength}`,
+      "copy or unpack it again",
+    );
 }
 
 function notAnImage(image: Uint8Array): UserError {
