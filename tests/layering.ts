@@ -17,12 +17,13 @@ export const RULES: readonly Rule[] = [
   { folder: "arm", mayImport: ["arm", "abi"], packages: true },
   { folder: "el3/monitor", mayImport: ["el3/monitor", "abi"], packages: false },
   { folder: "el3/runtime", mayImport: ["el3/runtime"], packages: false },
+  { folder: "sel0", mayImport: ["sel0", "abi"], packages: false },
   { folder: "el2", mayImport: ["el2", "abi", "arm"], packages: false },
   { folder: "el1", mayImport: ["el1", "abi"], packages: false },
   { folder: "spec", mayImport: ["spec", "abi"], packages: false },
   {
     folder: "host",
-    mayImport: ["host", "abi", "arm", "el1", "el2", "spec", "tests", "bench"],
+    mayImport: ["host", "abi", "arm", "el1", "el2", "sel0", "spec", "tests", "bench"],
     packages: true,
   },
 ];

@@ -7,16 +7,25 @@ import type { FirmwareSources } from "./layout.ts";
 import { LINEAR_MEMORY_BASE, LINEAR_MEMORY_PAGES } from "./layout.ts";
 import { runTool, type ToolRun } from "./run-tool.ts";
 
+/** A module's linear memory: its size in wasm's pages of 64 KiB, and the first address that static data gets. */
+export interface LinearMemory {
+  readonly pages: number;
+  readonly base: number;
+}
+
+const MONITOR_MEMORY: LinearMemory = { pages: LINEAR_MEMORY_PAGES, base: LINEAR_MEMORY_BASE };
+
 export async function compileWasm(
-  sources: FirmwareSources,
+  sources: Pick<FirmwareSources, "root" | "entry" | "runtime">,
   wasmFile: string,
   logFile: string,
+  memory = MONITOR_MEMORY,
 ): Promise<void> {
   const args = [
     ...["--outFile", wasmFile, "--textFile", wasmFile.replace(/wasm$/, "wat")],
     ...["-O3", "--noAssert", "--debug", "--runtime", sources.runtime],
-    ...["--initialMemory", String(LINEAR_MEMORY_PAGES), "--maximumMemory", String(LINEAR_MEMORY_PAGES)],
-    ...["--memoryBase", String(LINEAR_MEMORY_BASE)],
+    ...["--initialMemory", String(memory.pages), "--maximumMemory", String(memory.pages)],
+    ...["--memoryBase", String(memory.base)],
   ];
   try {
     await runTool({ ...ascCommand(sources, args), doing: `compiling ${sources.entry}`, logFile });
@@ -28,7 +37,7 @@ export async function compileWasm(
 }
 
 export function ascCommand(
-  sources: FirmwareSources,
+  sources: Pick<FirmwareSources, "root" | "entry">,
   args: readonly string[],
 ): Pick<ToolRun, "command" | "args" | "cwd"> {
   const asc = join(sources.root, "node_modules/assemblyscript/bin/asc.js");

@@ -11,7 +11,10 @@ import { readWasm } from "./wasm-reader.ts";
 const ALLOCATORS = /^~lib\/rt\/stub\/__(new|alloc|renew|realloc)$/;
 
 /** The chains of calls, as lines; empty where the module says nothing. */
-export async function allocationChains(sources: FirmwareSources, scratchFile: string): Promise<string[]> {
+export async function allocationChains(
+  sources: Pick<FirmwareSources, "root" | "entry" | "runtime">,
+  scratchFile: string,
+): Promise<string[]> {
   try {
     const args = ["-O0", "--noAssert", "--debug", "--runtime", "stub", "--outFile", scratchFile];
     await runTool({
