@@ -4,7 +4,12 @@ import { COMPARTMENT_WINDOW_PTR } from "../../abi/compartments.ts";
 import { aCompartment } from "./compartment.ts";
 
 type Run = (...words: (number | bigint)[]) => number;
-export type CryptoName = `sha${"256" | "512"}${"" | "Begin" | "Update" | "End"}`;
+type CryptoName =
+  | `sha${"256" | "512"}${"" | "Begin" | "Update" | "End"}`
+  | `field${"Decode" | "Encode" | "Invert" | "Multiply" | "Subtract"}`
+  | `point${"Decode" | "Encode" | "HasSmallOrder" | "Multiply"}`
+  | `scalar${"IsCanonical" | "MultiplyAdd" | "Reduce"}`
+  | `ed25519${"PublicKey" | "Sign" | "Verify"}`;
 
 export const lab = await aCompartment<Record<CryptoName, Run>>("sel0/fixture/crypto/main.ts");
 
