@@ -9,6 +9,9 @@ type CryptoName =
   | `field${"Decode" | "Encode" | "Invert" | "Multiply" | "Subtract"}`
   | `point${"Decode" | "Encode" | "HasSmallOrder" | "Multiply"}`
   | `scalar${"IsCanonical" | "MultiplyAdd" | "Reduce"}`
+  | "hmacSha256"
+  | `hkdfSha256${"Expand" | "Extract"}`
+  | `drbg${"Forget" | "Generate" | "Instantiate" | "Reseed"}`
   | `ed25519${"PublicKey" | "Sign" | "Verify"}`;
 
 export const lab = await aCompartment<Record<CryptoName, Run>>("sel0/fixture/crypto/main.ts");
