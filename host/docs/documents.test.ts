@@ -10,7 +10,7 @@ import { measure, REASONS, trustedFiles } from "./tcb.ts";
 import { listedFiles, tcbText, writtenText } from "./tcb-text.ts";
 
 const GENERATED = "docs/registers.md";
-const documents = globSync(["*.md", "{abi,arm,bench,docs,el1,el2,el3,host,spec,tests}/**/*.md"], {
+const documents = globSync(["*.md", "{abi,arm,bench,docs,el1,el2,el3,host,sel0,spec,tests}/**/*.md"], {
   cwd: projectFolder,
 }).filter((path) => path !== GENERATED);
 const textOf = (path: string) => readFileSync(join(projectFolder, path), "utf8");

@@ -45,7 +45,7 @@ export function hkdfSha256Expand(
     hmacSha256Update(STATE, BLOCK + HMAC_SHA256_SIZE, 1);
     hmacSha256End(STATE, BLOCK);
     const rest = outputSize - done;
-    memory.copy(outputPtr + done, BLOCK, rest < HMAC_SHA256_SIZE ? rest : HMAC_SHA256_SIZE);
+    memory.copy(outputPtr + done, BLOCK, min<usize>(rest, HMAC_SHA256_SIZE));
     done += HMAC_SHA256_SIZE;
   }
   memory.fill(BLOCK, 0, HMAC_SHA256_SIZE);

@@ -71,21 +71,25 @@ export function drbgGenerate(
   outputPtr: usize,
   outputSize: usize,
 ): bool {
-  const requests = load<u64>(statePtr, RESEED_COUNTER);
-  if (requests === 0 || requests > RESEED_INTERVAL || outputSize > DRBG_REQUEST_SIZE_MAX) return false;
+  if (!drbgExists(statePtr) || drbgIsWorn(statePtr) || outputSize > DRBG_REQUEST_SIZE_MAX) return false;
   if (additionalSize !== 0) update(statePtr, additionalPtr, additionalSize, 0, 0, 0, 0);
   for (let done: usize = 0; done < outputSize; done += HMAC_SHA256_SIZE) {
     nextV(statePtr);
     const rest = outputSize - done;
-    memory.copy(outputPtr + done, statePtr + V, rest < HMAC_SHA256_SIZE ? rest : HMAC_SHA256_SIZE);
+    memory.copy(outputPtr + done, statePtr + V, min<usize>(rest, HMAC_SHA256_SIZE));
   }
   update(statePtr, additionalPtr, additionalSize, 0, 0, 0, 0);
-  store<u64>(statePtr, requests + 1, RESEED_COUNTER);
+  store<u64>(statePtr, load<u64>(statePtr, RESEED_COUNTER) + 1, RESEED_COUNTER);
   return true;
 }
 
 export function drbgExists(statePtr: usize): bool {
   return load<u64>(statePtr, RESEED_COUNTER) !== 0;
+}
+
+/** Whether it must be reseeded before it generates again. */
+export function drbgIsWorn(statePtr: usize): bool {
+  return load<u64>(statePtr, RESEED_COUNTER) > RESEED_INTERVAL;
 }
 
 /** Section 9.4: nothing of it is left. */
