@@ -18,5 +18,6 @@ export const FATAL_STAGE1_CONTROL: u32 = 12; // EL2's translation is off, or of 
 export const FATAL_DIRECT_MAP: u32 = 13; // no direct map of the hypervisor's RAM: where, what
 export const FATAL_FORBIDDEN_INSTRUCTION: u32 = 14; // an executable page of EL2 can change translation: PA, the instruction
 export const FATAL_NO_LOCKDOWN: u32 = 15; // a VM runs, and the hypervisor has shown no root of it: VTTBR_EL2, ELR
+export const FATAL_COMPARTMENTS: u32 = 16; // the compartments' images are missing or do not fit: where, what stood there
 export const FATAL_SMMU: u32 = 20; // the SMMU lacks what the DMA table needs: SMMU_IDR1 and SMMU_IDR0, SMMU_IDR5
 export const FATAL_SMMU_SILENT: u32 = 21; // the SMMU does not do what it was told: register, what stands there

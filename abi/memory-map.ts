@@ -6,11 +6,13 @@ export const FLASH_PA: u32 = 0x00000000;
 export const FLASH_SIZE: u32 = 0x04000000;
 export const MONITOR_TEXT_PA: u32 = 0x00000000;
 export const MONITOR_TEXT_SIZE: u32 = 0x00100000;
+export const COMPARTMENT_IMAGES_PA: u32 = 0x00080000; // abi/compartment-images.ts
 export const BOOT_PACKAGE_PA: u32 = 0x00100000;
 
 // --- secure SRAM: everything that the monitor writes -------------------------------------------------------
 export const SECURE_SRAM_PA: u32 = 0x0e000000;
 export const SECURE_SRAM_SIZE: u32 = 0x01000000;
+export const COMPARTMENT_RAM_PA: u32 = 0x0e200000; // up to the end: code, tables and memory of the compartments
 
 // --- devices ------------------------------------------------------------------------------------------------
 export const GICD_PA: u32 = 0x08000000;

@@ -19,6 +19,8 @@ export const STATUS_STAGE1_TABLES: u32 = 0x48; // u64, tables of EL2's stage 1 n
 export const STATUS_TABLE_STORES: u32 = 0x50; // u64, the hypervisor's stores to tables that were performed
 export const STATUS_VIOLATIONS: u32 = 0x58; // u64, acts of the hypervisor that were refused
 export const STATUS_MEASUREMENT: u32 = 0x60; // 32 bytes, SHA-256 of the executable pages in the order of their VAs, at lockdown
+export const STATUS_COMPARTMENT_CALLS: u32 = 0x80; // u64, calls of compartments, ever
+export const STATUS_COMPARTMENT_FAULTS: u32 = 0x88; // u64, those that did not end by themselves
 export const STATUS_DMA_BLOCKED: u32 = 0xf8; // u64, accesses of devices that the SMMU has refused, ever
 export const STATUS_GUEST_BASE: u32 = 0x100;
 export const STATUS_GUEST_SIZE: u32 = 0x80;
@@ -64,6 +66,7 @@ export const EVENT_VIOLATION: u32 = 10; // VIOLATION_*, where
 export const EVENT_DEPRIVILEGED: u32 = 11; // executable pages, stage-1 tables
 export const EVENT_MEASURED: u32 = 12; // 16 bytes of the executable pages' SHA-256, twice
 export const EVENT_DMA_BLOCKED: u32 = 32; // stream ID (bits 31:0) and the SMMU's event number (bits 63:32), address
+export const EVENT_COMPARTMENT_FAULTED: u32 = 34; // compartment (bits 31:0) and operation (63:32), COMPARTMENT_* (63:32) and detail (31:0)
 export const EVENT_DMA_LOST: u32 = 33; // blocked accesses that nobody could record: SMMU_GERROR
 
 // What the hypervisor may not do, and attempted (argument 0 of EVENT_VIOLATION; argument 1 says where).
@@ -72,6 +75,12 @@ export const VIOLATION_STORE: u32 = 2; // a store to a read-only page that may n
 export const VIOLATION_REGISTER: u32 = 3; // another value for a register that is fixed: imm16 of the SMC
 export const VIOLATION_HCR: u32 = 4; // HCR_EL2 with TGE or E2H: the value
 export const VIOLATION_CALL: u32 = 5; // an SMC that nobody wrote: imm16
+
+// How a compartment has failed (EVENT_COMPARTMENT_FAULTED); the detail is the low word of what stands behind it.
+export const COMPARTMENT_TRAPPED: u32 = 1; // WebAssembly trapped: EPITAPH_TRAP_* of el3/link/wasm-rt.h
+export const COMPARTMENT_ABORTED: u32 = 2; // it touched what is not mapped for it: FAR_EL1
+export const COMPARTMENT_OVERRAN: u32 = 3; // it took too long: ESR_EL1
+export const COMPARTMENT_UNDEFINED: u32 = 4; // anything else: ESR_EL1
 
 // Why a TEE was stopped (argument 0 of EVENT_TEE_FAULTED; argument 1 is the detail).
 export const FAULT_ADAPTED_SITES: u32 = 1; // the image has another number of secure-timer sites: how many

@@ -79,7 +79,10 @@ export const controlRegisters = [
     APK: bit(40, "pointer authentication keys do not trap"),
     API: bit(41, "pointer authentication instructions do not trap"),
   }),
-  register("SCTLR_EL1", "System Control Register, EL1", at(3, 0, 1, 0, 0), SCTLR_COMMON),
+  register("SCTLR_EL1", "System Control Register, EL1", at(3, 0, 1, 0, 0), {
+    ...SCTLR_COMMON,
+    SA0: bit(4, "EL0: stack pointer alignment check"),
+  }),
   register("SCTLR_EL2", "System Control Register, EL2", at(3, 4, 1, 0, 0), SCTLR_COMMON),
   register("SCTLR_EL3", "System Control Register, EL3", at(3, 6, 1, 0, 0), SCTLR_COMMON),
   register("ACTLR_EL1", "Auxiliary Control Register, EL1", at(3, 0, 1, 0, 1)),

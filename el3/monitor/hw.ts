@@ -46,6 +46,8 @@ export declare function parkCore(core: u32): void;
 // --- contexts (el3/vectors/context.S) --------------------------------------------------------------------------
 export declare function saveEl1Context(contextPtr: usize): void;
 export declare function loadEl1Context(contextPtr: usize): void;
+/** Enters the compartment whose record lies at `ptr` (vectors/compartment.S) and returns when it has left: 1 if by an FIQ. */
+export declare function enterCompartment(ptr: usize): u32;
 export declare function saveFpContext(contextPtr: usize): void;
 export declare function loadFpContext(contextPtr: usize): void;
 /** The virtual CPU interface: ICH_VMCR_EL2, ICH_AP*R0_EL2 and the first `listRegisters` of ICH_LR<n>_EL2. */

@@ -39,6 +39,9 @@ export class Machine {
   violations: u64;
   /** PA of the hypervisor's own empty stage-2 root, once seen. */
   emptyRootPa: u64;
+  compartmentCalls: u64;
+  compartmentFaults: u64;
+  compartmentCount: u32;
   guestsCreated: u64;
   guestsDestroyed: u64;
   /** RAM windows for TEEs in the pool; each is one guest slot. */

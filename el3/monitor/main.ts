@@ -13,6 +13,7 @@ import {
 import { isEl2 } from "./arm/values";
 import { startBootCore, startSecondaryCore } from "./boot/core";
 import { initialiseMachine } from "./boot/platform";
+import { Compartment } from "./compartments/compartment";
 import { handleFiq } from "./exceptions/fiq";
 import { smcFromNormalWorld } from "./exceptions/from-normal-world";
 import { smcFromTee } from "./exceptions/from-tee";
@@ -98,4 +99,8 @@ export const FRAME_ELR_EL3: usize = offsetof<ExceptionFrame>("elrEl3");
 export const CORE_AREA_FRAME: usize = WORLD_FRAME;
 export const CORE_AREA_STACK_TOP: usize = offsetof<CoreArea>("stackTopVa");
 export const CORE_AREA_IS_ON: usize = offsetof<CoreArea>("isOn");
+export const COMPARTMENT_X0: usize = offsetof<Compartment>("x0");
+export const COMPARTMENT_ENTRY: usize = offsetof<Compartment>("entryVa");
+export const COMPARTMENT_ASID: usize = offsetof<Compartment>("asid");
+export const COMPARTMENT_ESR_EL3: usize = offsetof<Compartment>("esrEl3");
 export const CONTEXT_FP_FPCR: usize = FP_CONTEXT_FPCR;

@@ -1,5 +1,6 @@
 // Every byte of the monitor's own memory that changes, in one place. Nothing is allocated, nothing grows.
 
+import { Compartment } from "./compartments/compartment";
 import { Smmu } from "./dma/smmu";
 import { Guest } from "./guests/guest";
 import { Machine } from "./machine";
@@ -15,6 +16,8 @@ export const GUEST_MAX: u32 = 16;
 export const TEE_CORE_MAX: u32 = 4;
 export const GUEST_RECORD_SIZE: usize = 0x200;
 
+export const COMPARTMENT_RECORD_SIZE: usize = 0x200;
+const EL1_CONTEXT_SIZE: usize = 0xc0;
 const STORE_RECORD_SIZE: usize = 0x80;
 
 const MACHINE: usize = memory.data(512, 64);
@@ -28,6 +31,8 @@ const STORES: usize = memory.data(1024, 64); // CORE_MAX × STORE_RECORD_SIZE
 const STORE_UNDO: usize = memory.data(64, 64); // the entries that one store changes
 const TEE_CORES: usize = memory.data(98304, 64); // GUEST_MAX × TEE_CORE_MAX × WORLD_CONTEXT_SIZE
 const SHA256_STATE: usize = memory.data(384, 64);
+const COMPARTMENTS: usize = memory.data(4096, 64); // COMPARTMENT_ROWS_MAX × COMPARTMENT_RECORD_SIZE
+const DISPLACED_EL1: usize = memory.data(1536, 64); // CORE_MAX × EL1_CONTEXT_SIZE
 const SMMU: usize = memory.data(64, 64);
 
 export function machine(): Machine {
@@ -82,12 +87,22 @@ export function storeUndo(index: u32): usize {
   return STORE_UNDO + ((<usize>index) << 3);
 }
 
+/** `index` is below COMPARTMENT_ROWS_MAX. */
+export function compartmentAt(index: u32): Compartment {
+  return changetype<Compartment>(COMPARTMENTS + <usize>index * COMPARTMENT_RECORD_SIZE);
+}
+
+/** Where EL1's registers wait while a core runs a compartment. */
+export function displacedEl1(core: u32): usize {
+  return DISPLACED_EL1 + <usize>core * EL1_CONTEXT_SIZE;
+}
+
 /** One computation at a time: whoever measures holds one lock meanwhile (measure/sha256.ts). */
 export function sha256State(): Sha256State {
   return changetype<Sha256State>(SHA256_STATE);
 }
 
-// Locks, in the order in which they may be taken.
+// Locks, in the order in which they may be taken; a compartment's (one at a time) comes after LOCK_MEMORY.
 export const LOCK_GUESTS: u32 = 0;
 /** Page records, every table that EL2, a stage 2 or the SMMU uses, and the SMMU's commands. */
 export const LOCK_MEMORY: u32 = 1;
@@ -96,3 +111,5 @@ export const LOCK_POWER: u32 = 2;
 export const LOCK_DMA: u32 = 3;
 export const LOCK_EVENTS: u32 = 4;
 export const LOCK_CONSOLE: u32 = 5;
+/** The first of COMPARTMENT_ROWS_MAX. */
+export const LOCK_COMPARTMENT_FIRST: u32 = 8;

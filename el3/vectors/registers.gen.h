@@ -67,6 +67,7 @@
 #define SCTLR_EL1_I 0x1000
 #define SCTLR_EL1_WXN 0x80000
 #define SCTLR_EL1_EE 0x2000000
+#define SCTLR_EL1_SA0 0x10
 #define SCTLR_EL2_M 1
 #define SCTLR_EL2_A 2
 #define SCTLR_EL2_C 4

@@ -115,6 +115,7 @@ resume_frame:
   ldp  x28, x29, [sp, #0xe0]
   eret
 
+  .global unexpected_exception
 unexpected_exception:
   mrs  x8, tpidr_el3
   ldr  x9, [x8, #CORE_AREA_STACK_TOP]

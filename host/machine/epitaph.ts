@@ -86,6 +86,10 @@ const EXPLANATIONS: Readonly<Record<number, Explanation>> = {
       `a VM runs whose stage-2 root the hypervisor has loaded by itself (VTTBR_EL2 ${hex(vttbr)})`,
     hint: HARDEN_HINT,
   },
+  [abi.FATAL_COMPARTMENTS]: {
+    what: (where) => `its compartments are missing in flash or do not fit (at ${hex(where)})`,
+    hint: "build the firmware anew: `vtz build`",
+  },
   [abi.FATAL_SMMU]: {
     what: (idr) => `the machine's SMMU lacks what it needs (SMMU_IDR ${hex(idr)})`,
     hint: "the machine needs QEMU's SMMUv3 with stage 2: see `vtz doctor`",

@@ -69,6 +69,7 @@ const EVENT_NAMES: Record<number, string> = {
   [abi.EVENT_DEPRIVILEGED]: "deprivileged",
   [abi.EVENT_MEASURED]: "measured",
   [abi.EVENT_DMA_BLOCKED]: "dma-blocked",
+  [abi.EVENT_COMPARTMENT_FAULTED]: "compartment-faulted",
   [abi.EVENT_DMA_LOST]: "dma-lost",
 };
 

@@ -1,10 +1,14 @@
 // The monitor, from AssemblyScript to a flash image's first megabyte:
-// asc → gate → wasm2c → clang and lld → ELF, flat binary, symbols.
+// asc → gate → wasm2c → clang and lld → ELF, flat binary, symbols; and the compartments behind it.
 
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { COMPARTMENT_IMAGES_PA } from "../../abi/memory-map.ts";
+import { COMPARTMENTS, type CompartmentRow } from "../../sel0/manifest.ts";
+import { UserError } from "../errors.ts";
 import { withLock } from "../file-lock.ts";
 import { makeFolder } from "../make-folder.ts";
+import { buildCompartments } from "./build-compartments.ts";
 import { compileNative, readSymbols } from "./compile-native.ts";
 import { compileWasm } from "./compile-wasm.ts";
 import { fingerprint } from "./fingerprint.ts";
@@ -17,8 +21,11 @@ import { passGate } from "./wasm-gate.ts";
 
 export interface Firmware {
   elf: string;
+  /** The monitor, and from COMPARTMENT_IMAGES_PA on the compartments. */
   bin: string;
   wasm: string;
+  /** The compartments' modules, by their numbers. */
+  compartmentWasms: readonly string[];
   symbols: Map<string, bigint>;
   /** Exported constants of the monitor: structure offsets and sizes. */
   constants: Map<string, number>;
@@ -29,6 +36,8 @@ export interface Firmware {
 export interface BuildOptions {
   outDir?: string;
   sources?: FirmwareSources;
+  /** Those of the manifest if the sources are the monitor's, else no room for any. */
+  compartments?: readonly CompartmentRow[];
   force?: boolean;
 }
 
@@ -37,6 +46,7 @@ const OTHER_INPUTS = [
   "abi",
   "arm",
   "host/toolchain",
+  "sel0",
   "node_modules/assemblyscript/dist",
   "node_modules/wabt/bin",
 ];
@@ -49,11 +59,13 @@ export function buildFirmware(options: BuildOptions = {}): Promise<Firmware> {
 async function buildAlone(options: BuildOptions): Promise<Firmware> {
   const sources = options.sources ?? firmwareSources;
   const outDir = options.outDir ?? firmwareFolder();
+  const isMonitor = sources.entry === firmwareSources.entry;
+  const rows = options.compartments ?? (isMonitor ? COMPARTMENTS : undefined);
   const own = [dirname(sources.entry), sources.vectors, sources.link, dirname(sources.runtime)];
   const inputs = await fingerprint(
     sources.root,
     [...own, ...OTHER_INPUTS],
-    JSON.stringify(sources) + process.version,
+    JSON.stringify([sources, rows]) + process.version,
   );
   const known = options.force ? undefined : await readStamp(outDir);
   if (known !== undefined && known.inputs === inputs) return known.firmware;
@@ -72,9 +84,31 @@ async function buildAlone(options: BuildOptions): Promise<Firmware> {
   ]);
   const products = await compileNative(sources, outDir);
   const symbols = await readSymbols(sources, outDir, products.elf);
-  const firmware = { ...products, wasm, symbols, constants: facts.constants, rebuilt: true };
+  const compartments = rows && (await buildCompartments(sources, join(outDir, "compartments"), rows));
+  if (compartments !== undefined) await appendCompartments(products.bin, compartments.file);
+  const firmware = {
+    ...products,
+    wasm,
+    compartmentWasms: compartments?.wasms ?? [],
+    symbols,
+    constants: facts.constants,
+    rebuilt: true,
+  };
   await writeStamp(outDir, inputs, firmware);
   return firmware;
+}
+
+async function appendCompartments(binary: string, compartments: string): Promise<void> {
+  const [monitor, images] = await Promise.all([readFile(binary), readFile(compartments)]);
+  if (monitor.length > COMPARTMENT_IMAGES_PA)
+    throw new UserError(
+      "firmware-too-large",
+      `the monitor has ${monitor.length} bytes; ${COMPARTMENT_IMAGES_PA} fit`,
+    );
+  const whole = new Uint8Array(COMPARTMENT_IMAGES_PA + images.length);
+  whole.set(monitor);
+  whole.set(images, COMPARTMENT_IMAGES_PA);
+  await writeFile(binary, whole);
 }
 
 interface Stamp {
@@ -91,15 +125,16 @@ async function writeStamp(outDir: string, inputs: string, firmware: Firmware): P
 
 async function readStamp(outDir: string): Promise<Stamp | undefined> {
   try {
-    const { inputs, elf, bin, wasm, symbols, constants } = JSON.parse(
+    const { inputs, elf, bin, wasm, compartmentWasms, symbols, constants } = JSON.parse(
       await readFile(join(outDir, "stamp.json"), "utf8"),
     );
-    await Promise.all([elf, bin, wasm].map((file) => readFile(file)));
+    await Promise.all([elf, bin, wasm, ...compartmentWasms].map((file) => readFile(file)));
     const addresses = symbols.map(([name, address]: [string, string]) => [name, BigInt(address)] as const);
     const firmware = {
       elf,
       bin,
       wasm,
+      compartmentWasms,
       symbols: new Map<string, bigint>(addresses),
       constants: new Map<string, number>(constants),
     };

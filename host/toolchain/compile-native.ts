@@ -7,11 +7,11 @@ import type { FirmwareSources } from "./layout.ts";
 import { CORE_COUNT, LINEAR_MEMORY_GUARD_SIZE, LINEAR_MEMORY_SIZE, STACK_SIZE } from "./layout.ts";
 import { runTool } from "./run-tool.ts";
 
-const LLVM = "19";
+export const LLVM = "19";
 const TARGET = ["--target=aarch64-none-elf", "-march=armv8-a"];
 const SIZES = { LINEAR_MEMORY_SIZE, LINEAR_MEMORY_GUARD_SIZE, CORE_COUNT, STACK_SIZE };
 
-const C_FLAGS = [
+export const C_FLAGS = [
   ...["-std=gnu17", "-O2", "-g1", "-ffreestanding", "-flto", "-mgeneral-regs-only", "-mcmodel=small"],
   ...["-fno-pic", "-fno-stack-protector", "-fomit-frame-pointer"],
   ...["-fno-unwind-tables", "-fno-asynchronous-unwind-tables"],
@@ -24,7 +24,7 @@ const DECLARED_IMPORTS = ["-include", "monitor.gen.h"];
 /** registers.gen.h, for any vectors. */
 const GENERATED_HEADERS = "el3/vectors";
 // wasm2c's style is not ours to warn about.
-const GENERATED_C_FLAGS = ["-Wno-everything"];
+export const GENERATED_C_FLAGS = ["-Wno-everything"];
 
 export interface NativeProducts {
   elf: string;
@@ -76,27 +76,48 @@ async function compile(
   file: string,
   isGenerated: boolean,
 ): Promise<string> {
+  const cFlags = [...C_FLAGS, ...DECLARED_IMPORTS, ...(isGenerated ? GENERATED_C_FLAGS : [])];
+  return compileObject({
+    root: sources.root,
+    file,
+    outDir,
+    isGenerated,
+    flags: file.endsWith(".S") ? ["-g"] : cFlags,
+    includes: [sources.vectors, sources.link, GENERATED_HEADERS],
+    defines: SIZES,
+  });
+}
+
+export interface ObjectSource {
+  readonly root: string;
+  /** Below `root`, or absolute. */
+  readonly file: string;
+  readonly outDir: string;
+  readonly isGenerated: boolean;
+  readonly flags: readonly string[];
+  /** Folders below `root`. */
+  readonly includes: readonly string[];
+  readonly defines: Readonly<Record<string, number>>;
+}
+
+/** One file of C or assembly → an object in `outDir`, whose path is the answer. */
+export async function compileObject(source: ObjectSource): Promise<string> {
+  const { root, file, outDir, isGenerated } = source;
   const name = file.split("/").at(-1)!;
   const object = join(outDir, `${name}.o`);
-  const cFlags = [...C_FLAGS, ...DECLARED_IMPORTS, ...(isGenerated ? GENERATED_C_FLAGS : [])];
-  const flags = name.endsWith(".S") ? ["-g"] : cFlags;
-  const includes = [sources.vectors, sources.link, GENERATED_HEADERS].flatMap((folder) => [
-    "-I",
-    join(sources.root, folder),
-  ]);
   await runTool({
     doing: `compiling ${isGenerated ? name : file}`,
     command: `clang-${LLVM}`,
     debianPackage: `clang-${LLVM}`,
     args: [
       ...TARGET,
-      ...flags,
-      ...includes,
+      ...source.flags,
+      ...source.includes.flatMap((folder) => ["-I", join(root, folder)]),
       ...["-I", outDir],
-      ...Object.entries(SIZES).map(([key, value]) => `-D${key}=${value}`),
+      ...Object.entries(source.defines).map(([key, value]) => `-D${key}=${value}`),
       ...["-c", file, "-o", object],
     ],
-    cwd: sources.root,
+    cwd: root,
     logFile: join(outDir, "logs", `${name}.log`),
   });
   return object;
@@ -112,12 +133,12 @@ async function filesIn(sources: FirmwareSources, folder: string, ending: string)
 
 /** Symbols of the finished ELF, for gdb scripts, tests and the flash image. */
 export async function readSymbols(
-  sources: FirmwareSources,
+  sources: Pick<FirmwareSources, "root">,
   outDir: string,
   elf: string,
 ): Promise<Map<string, bigint>> {
   const text = await runTool({
-    doing: "reading the monitor's symbols",
+    doing: `reading the symbols of ${elf}`,
     command: `llvm-nm-${LLVM}`,
     debianPackage: `llvm-${LLVM}`,
     args: ["--defined-only", elf],

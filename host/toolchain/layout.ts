@@ -19,8 +19,10 @@ export function firmwareFolder(): string {
   return join(buildFolder(), "firmware");
 }
 
+/** Of WebAssembly. */
+export const WASM_PAGE_SIZE = 0x10000;
 export const LINEAR_MEMORY_PAGES = 4;
-export const LINEAR_MEMORY_SIZE = LINEAR_MEMORY_PAGES * 0x10000;
+export const LINEAR_MEMORY_SIZE = LINEAR_MEMORY_PAGES * WASM_PAGE_SIZE;
 /** Static offsets of loads and stores must be below this; see el3/link/wasm-rt.h. */
 export const LINEAR_MEMORY_GUARD_SIZE = 0x10000;
 /** The first address that static data gets: below it, a null pointer with a field offset is told apart. */

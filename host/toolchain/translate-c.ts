@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { LINEAR_MEMORY_GUARD_SIZE } from "./layout.ts";
 import { runTool } from "./run-tool.ts";
 
-/** wasm2c puts this in front of every symbol of the module. */
-const MODULE = "monitor";
+/** wasm2c puts the module's name in front of each of its symbols. */
+const MONITOR = "monitor";
 const PREAMBLE_END = "wasm_rt_tailcallee_t* next)\n#endif\n";
 
 export interface TranslatedModule {
@@ -19,34 +19,35 @@ export async function translateToC(
   root: string,
   wasmFile: string,
   logFile: string,
+  name = MONITOR,
 ): Promise<TranslatedModule> {
   const cFile = wasmFile.replace(/wasm$/, "wasm2c.c");
   await runTool({
-    doing: "translating the monitor to C",
+    doing: `translating ${name} to C`,
     command: process.execPath,
-    args: [join(root, "node_modules/wabt/bin/wasm2c"), wasmFile, "-n", MODULE, "-o", cFile],
+    args: [join(root, "node_modules/wabt/bin/wasm2c"), wasmFile, "-n", name, "-o", cFile],
     cwd: root,
     logFile,
   });
   const source = await readFile(cFile, "utf8");
   const header = await readFile(cFile.replace(/c$/, "h"), "utf8");
-  return specialise(source, header);
+  return specialise(source, header, name);
 }
 
-export function specialise(source: string, header: string): TranslatedModule {
+export function specialise(source: string, header: string, name = MONITOR): TranslatedModule {
   const preambleEnd = source.lastIndexOf(PREAMBLE_END);
   if (preambleEnd < 0) throw new Error("wasm2c's output has another shape than that of wabt 1.0.39");
   const body = source.slice(preambleEnd + PREAMBLE_END.length);
   const withoutExtras = dropFunctions(body, [
-    `wasm2c_${MODULE}_instantiate`,
-    `wasm2c_${MODULE}_free`,
-    `wasm2c_${MODULE}_get_func_type`,
-    `w2c_${MODULE}_memory`,
+    `wasm2c_${name}_instantiate`,
+    `wasm2c_${name}_free`,
+    `wasm2c_${name}_get_func_type`,
+    `w2c_${name}_memory`,
     "init_instance_import",
   ]);
   const text = readableNames(plainImports(splitAddresses(withoutExtras)));
   return {
-    source: [`#include "wasm-rt.h"`, `#include "monitor.gen.h"`, text, initialise(text)].join("\n"),
+    source: [`#include "wasm-rt.h"`, `#include "${name}.gen.h"`, text, initialise(text, name)].join("\n"),
     header: plainImports(readableNames(header)),
   };
 }
@@ -78,7 +79,7 @@ function plainImports(text: string): string {
 /** `w2c_monitor_el30x2Fmonitor0x2Fsmc0x2Ftable0x2Fdispatch` → `w2c_monitor_smc__table__dispatch`. */
 function readableNames(text: string): string {
   return text
-    .replaceAll("el30x2Fmonitor0x2F", "")
+    .replaceAll(/(el30x2Fmonitor|sel0)0x2F/g, "")
     .replaceAll("0x2F", "__")
     .replaceAll("0x2D", "_")
     .replaceAll("0x23", "_")
@@ -97,30 +98,30 @@ function dropFunctions(text: string, names: readonly string[]): string {
 }
 
 /** The one instance, and what boot calls once, on one core, before any export. */
-function initialise(text: string): string {
-  const steps = ["init_globals", "init_memories", "init_data_instances"].filter((name) =>
-    new RegExp(`^static void ${name}\\(`, "m").test(text),
+function initialise(text: string, name: string): string {
+  const steps = ["init_globals", "init_memories", "init_data_instances"].filter((step) =>
+    new RegExp(`^static void ${step}\\(`, "m").test(text),
   );
   return [
-    `static w2c_${MODULE} instance_of_monitor;`,
-    "void initialiseMonitor(void) {",
-    ...steps.map((name) => `  ${name}(&instance_of_monitor);`),
+    `static w2c_${name} instance_of_${name};`,
+    `void initialise${name[0]!.toUpperCase()}${name.slice(1)}(void) {`,
+    ...steps.map((step) => `  ${step}(&instance_of_${name});`),
     "}",
-    ...exportedFunctions(text),
+    ...exportedFunctions(text, name),
     "",
   ].join("\n");
 }
 
 /** A C function by the export's own name, without the instance. */
-function exportedFunctions(text: string): string[] {
+function exportedFunctions(text: string, module: string): string[] {
   const exported = new RegExp(
-    `^/\\* export: '(\\w+)' \\*/\\n(\\w+) (w2c_${MODULE}_\\w+)\\(w2c_${MODULE}\\* instance(.*?)\\) \\{$`,
+    `^/\\* export: '(\\w+)' \\*/\\n(\\w+) (w2c_${module}_\\w+)\\(w2c_${module}\\* instance(.*?)\\) \\{$`,
     "gm",
   );
   return [...text.matchAll(exported)].map(([, name, result, target, rest]) => {
     const parameters = rest!.replace(/^, /, "");
     const args = [...rest!.matchAll(/\b(var_p\d+)/g)].map(([, arg]) => `, ${arg}`).join("");
-    const call = `${target}(&instance_of_monitor${args});`;
+    const call = `${target}(&instance_of_${module}${args});`;
     return `${result} ${name}(${parameters || "void"}) { ${result === "void" ? "" : "return "}${call} }`;
   });
 }

@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import * as abi from "../../abi/boot-package.ts";
+import * as images from "../../abi/compartment-images.ts";
+import { COMPARTMENT_IMAGES_PA } from "../../abi/memory-map.ts";
 import { assertFatal, isFatal } from "../drivers/asserts.ts";
 import { esrOf } from "../drivers/exceptions.ts";
 import { aBootPackage, aLab, anUnlockedMachine } from "../drivers/lab.ts";
@@ -21,6 +23,24 @@ suite("what must never happen stops the machine", () => {
       boot((machine) => machine.memory.write(0x100000, 4, 0n)),
       (error) => isFatal(error, "FATAL_BOOT_PACKAGE"),
     );
+  });
+
+  test("compartments that are not there, are too many, or do not fit into secure RAM", async () => {
+    const damages: [offset: number, value: bigint][] = [
+      [images.COMPARTMENT_IMAGES_MAGIC, 0n],
+      [images.COMPARTMENT_IMAGES_COUNT, BigInt(images.COMPARTMENT_ROWS_MAX + 1)],
+      [images.COMPARTMENT_ROW_BASE + images.COMPARTMENT_MEMORY_PAGES, 512n],
+      [images.COMPARTMENT_ROW_BASE + images.COMPARTMENT_WINDOW_TABLES, 0x1000n],
+    ];
+    for (const [offset, value] of damages)
+      await assert.rejects(
+        boot((machine) => {
+          const pa = COMPARTMENT_IMAGES_PA + offset;
+          machine.memory.write(COMPARTMENT_IMAGES_PA + images.COMPARTMENT_IMAGES_COUNT, 4, 1n);
+          machine.memory.write(pa, 4, value);
+        }),
+        (error) => isFatal(error, "FATAL_COMPARTMENTS"),
+      );
   });
 
   test("a boot package without a TEE, or with too many", async () => {

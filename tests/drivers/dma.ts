@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { compileWasm } from "../../host/toolchain/compile-wasm.ts";
 import { firmwareSources } from "../../host/toolchain/layout.ts";
 import { Machine } from "../machine/machine.ts";
+import { type MonitorModule, monitorModule } from "../machine/monitor.ts";
 import type { Smmu } from "../machine/smmu.ts";
 import { size, word } from "../machine/source-words.ts";
 import { deliverSmmuInterrupt } from "./exceptions.ts";
@@ -21,15 +22,20 @@ interface DmaExports {
   releaseToDma(pa: bigint): void;
 }
 
-let compiled: Promise<WebAssembly.Module> | undefined;
+let compiled: Promise<MonitorModule> | undefined;
 
 /** VTZ_MONITOR_WASM names another one (tests/mutants). */
-function dmaModule(): Promise<WebAssembly.Module> {
+function dmaModule(): Promise<MonitorModule> {
   compiled ??= compile();
   return compiled;
 }
 
-async function compile(): Promise<WebAssembly.Module> {
+/** The machine's own, but for the monitor. */
+async function compile(): Promise<MonitorModule> {
+  return { ...(await monitorModule()), monitor: await compileMonitor() };
+}
+
+async function compileMonitor(): Promise<WebAssembly.Module> {
   const { VTZ_MONITOR_WASM } = process.env;
   if (VTZ_MONITOR_WASM !== undefined) return WebAssembly.compile(await readFile(VTZ_MONITOR_WASM));
   const folder = await mkdtemp(join(tmpdir(), "vtz-dma-"));
@@ -46,7 +52,7 @@ export class DmaLab {
   readonly machine: Machine;
   readonly smmu: Smmu;
 
-  constructor(module: WebAssembly.Module, options: LabOptions, change: (smmu: Smmu) => void) {
+  constructor(module: MonitorModule, options: LabOptions, change: (smmu: Smmu) => void) {
     this.machine = new Machine(module, aBootPackage(options));
     this.smmu = this.machine.smmu;
     change(this.smmu);

@@ -10,7 +10,7 @@ import { teeDeviceTree } from "../../host/machine/tee-device-tree.ts";
 import type { Core } from "../machine/core.ts";
 import { MachineCheck } from "../machine/errors.ts";
 import { Machine } from "../machine/machine.ts";
-import { monitorModule } from "../machine/monitor.ts";
+import { type MonitorModule, monitorModule } from "../machine/monitor.ts";
 import { EC_INSTRUCTION_ABORT, esrOf, exitToEl2, smc } from "./exceptions.ts";
 import { Hypervisor } from "./hypervisor.ts";
 import { Tee, teeRuns } from "./tee.ts";
@@ -209,7 +209,7 @@ export async function aLab(options: LabOptions = {}): Promise<Lab> {
   return labOf(await monitorModule(), options);
 }
 
-export function labOf(module: WebAssembly.Module, options: LabOptions = {}): Lab {
+export function labOf(module: MonitorModule, options: LabOptions = {}): Lab {
   const key = JSON.stringify(options);
   const booted = bootedMachines.get(key) ?? new Lab(new Machine(module, aBootPackage(options))).machine;
   bootedMachines.set(key, booted);

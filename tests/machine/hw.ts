@@ -1,5 +1,6 @@
 // The imports of the monitor (el3/monitor/hw.ts), on the model machine. Registers without an effect of their own are plain storage.
 
+import { enterCompartment } from "./compartments.ts";
 import { EL1_REGISTERS, gicRegisters, loadFp, loadRegisters, saveFp, saveRegisters } from "./contexts.ts";
 import type { Core } from "./core.ts";
 import { Epitaph, MachineCheck } from "./errors.ts";
@@ -110,6 +111,7 @@ function operation(machine: Machine, name: string): Import | undefined {
     parkCore() {
       throw new Parked();
     },
+    enterCompartment: (ptr) => enterCompartment(machine, Number(ptr!)),
     saveEl1Context: (ptr) => saveRegisters(machine.current, machine.linear, Number(ptr!), EL1_REGISTERS),
     loadEl1Context: (ptr) => loadRegisters(machine.current, machine.linear, Number(ptr!), EL1_REGISTERS),
     saveFpContext: (ptr) => saveFp(machine.withFp("save"), machine.linear, Number(ptr!)),

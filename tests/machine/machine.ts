@@ -2,15 +2,26 @@
 // assembly of `el3/vectors/`; who runs below EL3 is the drivers' business (tests/drivers).
 
 import { HARDENING_CALL } from "../../abi/hardening.ts";
-import { BOOT_PACKAGE_PA, DRAM_PA, FLASH_SIZE, SMMU_PA, SMMU_SIZE } from "../../abi/memory-map.ts";
+import {
+  BOOT_PACKAGE_PA,
+  COMPARTMENT_IMAGES_PA,
+  COMPARTMENT_RAM_PA,
+  DRAM_PA,
+  FLASH_SIZE,
+  SECURE_SRAM_PA,
+  SECURE_SRAM_SIZE,
+  SMMU_PA,
+  SMMU_SIZE,
+} from "../../abi/memory-map.ts";
 import { PAGE_STAGE1_TABLE, PAGE_STAGE2_TABLE } from "../../abi/pages.ts";
 import { type BootPackage, encodeBootPackage } from "../../host/machine/boot-package.ts";
+import type { ForcedEnd } from "./compartments.ts";
 import { Core } from "./core.ts";
 import { Devices } from "./devices.ts";
 import { type Epitaph, MachineCheck, WouldWait } from "./errors.ts";
 import { illegalReturn } from "./exception-return.ts";
 import { imports, isTimerOn, Parked } from "./hw.ts";
-import { importNames, type MonitorExports } from "./monitor.ts";
+import { importNames, type MonitorExports, type MonitorModule } from "./monitor.ts";
 import { pageRecord } from "./page-records.ts";
 import { PhysicalMemory } from "./physical-memory.ts";
 import { Smmu } from "./smmu.ts";
@@ -54,7 +65,11 @@ export class Machine {
   #heldMask = 0;
   #waitCount = 0;
 
-  constructor(module: WebAssembly.Module, bootPackage: BootPackage) {
+  readonly compartments: readonly WebAssembly.Module[];
+  /** The next compartment that is called ends so. */
+  forcedEnd: ForcedEnd | undefined;
+
+  constructor(module: MonitorModule, bootPackage: BootPackage) {
     this.bootPackage = bootPackage;
     this.devices = new Devices(Math.max(1, bootPackage.coreCount));
     this.cores = Array.from({ length: Math.max(1, bootPackage.coreCount) }, (_, index) => new Core(index));
@@ -62,7 +77,9 @@ export class Machine {
     this.el2Tlbs = this.cores.map(() => new TranslationCache());
     this.current = this.cores[0]!;
     this.memory.load(BOOT_PACKAGE_PA, encodeBootPackage(bootPackage));
-    const instance = new WebAssembly.Instance(module, imports(this, importNames(module)));
+    this.memory.load(COMPARTMENT_IMAGES_PA, module.compartmentImages);
+    this.compartments = module.compartments;
+    const instance = new WebAssembly.Instance(module.monitor, imports(this, importNames(module.monitor)));
     this.monitor = instance.exports as unknown as MonitorExports;
     this.linear = new DataView(this.monitor.memory.buffer);
   }
@@ -230,7 +247,7 @@ export class Machine {
     this.#checkRange(pa, length, "write");
     const { poolPa, poolSize } = this.bootPackage;
     const isPool = pa >= poolPa && pa + length <= poolPa + poolSize;
-    if (!isPool && !this.#isTable(pa)) this.writesOutsidePool.add(pa);
+    if (!isPool && !isCompartmentRam(pa, length) && !this.#isTable(pa)) this.writesOutsidePool.add(pa);
     this.memory.noteCachedWrite(pa, length);
     this.#hasUnordered = true;
   }
@@ -243,7 +260,8 @@ export class Machine {
   #checkRange(pa: number, length: number, act: "read" | "write"): void {
     const isFlash = act === "read" && pa >= 0 && pa + length <= FLASH_SIZE;
     const isDram = pa >= DRAM_PA && pa + length <= DRAM_PA + this.bootPackage.ramSize;
-    if (!isFlash && !isDram) throw new MachineCheck(`EL3's ${act} of ${length} at 0x${pa.toString(16)}`);
+    if (!isFlash && !isDram && !isCompartmentRam(pa, length))
+      throw new MachineCheck(`EL3's ${act} of ${length} at 0x${pa.toString(16)}`);
   }
 
   note(act: string): void {
@@ -342,6 +360,9 @@ export class Machine {
     return this.bootPackage.poolPa + this.bootPackage.poolTeeOffset;
   }
 }
+
+const isCompartmentRam = (pa: number, length: number): boolean =>
+  pa >= COMPARTMENT_RAM_PA && pa + length <= SECURE_SRAM_PA + SECURE_SRAM_SIZE;
 
 const isSmmu = (pa: number): boolean => pa >= SMMU_PA && pa < SMMU_PA + SMMU_SIZE;
 const isIn = (mask: number, core: Core): boolean => ((mask >> core.index) & 1) !== 0;

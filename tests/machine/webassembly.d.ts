@@ -16,5 +16,6 @@ declare namespace WebAssembly {
   class Global {
     readonly value: number;
   }
+  class RuntimeError extends Error {}
   function compile(bytes: Uint8Array): Promise<Module>;
 }

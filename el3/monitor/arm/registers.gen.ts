@@ -68,6 +68,7 @@ export const SCTLR_EL1_SA: u64 = 8; // stack pointer alignment check
 export const SCTLR_EL1_I: u64 = 0x1000; // instructions cacheable
 export const SCTLR_EL1_WXN: u64 = 0x80000; // writable means execute never
 export const SCTLR_EL1_EE: u64 = 0x2000000; // exception endianness is big
+export const SCTLR_EL1_SA0: u64 = 0x10; // EL0: stack pointer alignment check
 export const SCTLR_EL2_M: u64 = 1; // stage 1 translation on
 export const SCTLR_EL2_A: u64 = 2; // alignment faults for all accesses
 export const SCTLR_EL2_C: u64 = 4; // data cacheable

@@ -51,7 +51,10 @@ import {
 
 const DISTRIBUTOR_PA: u64 = <u64>GICD_PA;
 const ALL_GROUP1: u32 = 0xffffffff;
-const PRIORITY_HIGHEST: u32 = 0;
+/** The timer's alone: it ends a compartment that the monitor's other interrupts wait for (compartments/call.ts). */
+const PRIORITY_TIMER: u32 = 0;
+/** Above all of the normal world's, which start at 0x80. */
+const PRIORITY_MONITOR: u32 = 0x40;
 const PRIORITY_MASK_OPEN: u64 = 0xff;
 const SYSTEM_REGISTERS_ON: u64 = ICC_SRE_EL3_SRE | ICC_SRE_EL3_DFB | ICC_SRE_EL3_DIB | ICC_SRE_EL3_ENABLE;
 /** The monitor's own, in group 0: its timer, and the SGI by which one core holds the others. */
@@ -84,7 +87,7 @@ function takeInterrupt(intid: u32): void {
   writePhysical32(groupPa, readPhysical32(groupPa) & ~bit);
   const configurationPa = DISTRIBUTOR_PA + <u64>GICD_ICFGR + <u64>(intid / 16) * 4;
   writePhysical32(configurationPa, readPhysical32(configurationPa) | (EDGE << ((intid % 16) * 2)));
-  writePhysical8(DISTRIBUTOR_PA + <u64>GICD_IPRIORITYR + <u64>intid, PRIORITY_HIGHEST);
+  writePhysical8(DISTRIBUTOR_PA + <u64>GICD_IPRIORITYR + <u64>intid, PRIORITY_MONITOR);
   writePhysical64(DISTRIBUTOR_PA + <u64>GICD_IROUTER + <u64>intid * 8, 0);
   writePhysical32(DISTRIBUTOR_PA + <u64>GICD_ISENABLER + <u64>(intid / 32) * 4, bit);
 }
@@ -100,8 +103,8 @@ export function initialiseCoreInterrupts(core: u32): void {
   writePhysical32(pa + <u64>GICR_ICENABLER0, ALL_GROUP1);
   writePhysical32(pa + <u64>GICR_IGROUPR0, ALL_GROUP1 & ~OWN_BITS);
   writePhysical32(pa + <u64>GICR_IGRPMODR0, 0);
-  writePhysical8(pa + <u64>GICR_IPRIORITYR + <u64>INTID_SECURE_TIMER, PRIORITY_HIGHEST);
-  writePhysical8(pa + <u64>GICR_IPRIORITYR + <u64>INTID_HOLD, PRIORITY_HIGHEST);
+  writePhysical8(pa + <u64>GICR_IPRIORITYR + <u64>INTID_SECURE_TIMER, PRIORITY_TIMER);
+  writePhysical8(pa + <u64>GICR_IPRIORITYR + <u64>INTID_HOLD, PRIORITY_MONITOR);
   writePhysical32(pa + <u64>GICR_ISENABLER0, OWN_BITS);
   writeICC_SRE_EL3(SYSTEM_REGISTERS_ON);
   isb();

@@ -13,6 +13,7 @@ import { PAGE_RECORD_SIZE } from "../../../abi/pages";
 import { EVENT_MONITOR_BOOTED } from "../../../abi/status";
 import { LEVEL_SHIFT_2, PAGE_SHIFT, PAGE_SIZE } from "../arm/page-tables.gen";
 import { checkBootPackage, readBoot32, readBoot64 } from "../boot-package";
+import { initialiseCompartments } from "../compartments/images";
 import { initialiseDma } from "../dma/initialise";
 import { writeTrappingVectors } from "../exceptions/trapping-vectors";
 import { cleanInvalidateRange, fatal, zeroPhysical } from "../hw";
@@ -31,6 +32,7 @@ const UPPER_TABLES_SIZE: u64 = 0x10_0000;
 
 export function initialiseMachine(): void {
   checkBootPackage();
+  initialiseCompartments();
   const it = machine();
   it.ramPa = readBoot64(BOOT_RAM_PA);
   it.ramSize = readBoot64(BOOT_RAM_SIZE);

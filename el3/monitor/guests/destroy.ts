@@ -37,7 +37,7 @@ export function destroyGuest(guest: Guest, normalVttbr: u64): bool {
   const id = guest.id;
   const switches = guest.switches;
   if (!unpublish(guest)) {
-    for (let index: u32 = 0; index < guest.coreCount; index++) releaseTeeCore(teeCoreAt(guest.slot, index));
+    releaseCores(guest.slot, guest.coreCount);
     unlock(LOCK_GUESTS);
     return false;
   }
@@ -81,7 +81,7 @@ function unpublish(guest: Guest): bool {
 function claimAllCores(guest: Guest): bool {
   for (let index: u32 = 0; index < guest.coreCount; index++) {
     if (claimTeeCore(teeCoreAt(guest.slot, index))) continue;
-    for (let claimed: u32 = 0; claimed < index; claimed++) releaseTeeCore(teeCoreAt(guest.slot, claimed));
+    releaseCores(guest.slot, index);
     return false;
   }
   return true;
@@ -95,5 +95,10 @@ function forgetGuest(guest: Guest): void {
   memory.fill(changetype<usize>(guest), 0, GUEST_RECORD_SIZE);
   guest.slot = slot;
   guest.statusRowPa = statusRowPa(slot);
-  for (let index: u32 = 0; index < coreCount; index++) releaseTeeCore(teeCoreAt(slot, index));
+  releaseCores(slot, coreCount);
+}
+
+/** The claims of the first `count` TEE cores of a slot. */
+function releaseCores(slot: u32, count: u32): void {
+  for (let index: u32 = 0; index < count; index++) releaseTeeCore(teeCoreAt(slot, index));
 }

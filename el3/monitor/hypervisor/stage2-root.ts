@@ -92,7 +92,7 @@ function loadEmptyRoot(core: CoreArea, vttbr: u64): void {
 function flushGuest(guest: Guest): void {
   const vttbr = guest.normalVttbr;
   if (vttbr === 0 || (hasNoEntry(rootPaOf(vttbr)) && destroyGuest(guest, vttbr))) return;
-  lock(LOCK_MEMORY); // with which its S world's tables come and go
+  lock(LOCK_MEMORY); // under which teeVttbr is set and cleared: its tables are not another guest's meanwhile
   if (guest.teeVttbr !== 0) invalidateTlb(guest.teeVttbr);
   unlock(LOCK_MEMORY);
 }

@@ -14,6 +14,8 @@ import {
   GUEST_TEE_CORES,
   GUEST_TIMER_INTERRUPTS,
   GUEST_VMID,
+  STATUS_COMPARTMENT_CALLS,
+  STATUS_COMPARTMENT_FAULTS,
   STATUS_DMA_BLOCKED,
   STATUS_EVENT_COUNT,
   STATUS_EVENT_SLOTS,
@@ -77,6 +79,11 @@ export function publishProtection(): void {
 /** Under the lock with which they are counted. */
 export function publishViolations(): void {
   writePhysical64(statusPa() + <u64>STATUS_VIOLATIONS, machine().violations);
+}
+
+export function publishCompartments(): void {
+  writePhysical64(statusPa() + <u64>STATUS_COMPARTMENT_CALLS, machine().compartmentCalls);
+  writePhysical64(statusPa() + <u64>STATUS_COMPARTMENT_FAULTS, machine().compartmentFaults);
 }
 
 /** Hot path of a mapping. */

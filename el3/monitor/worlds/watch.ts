@@ -12,6 +12,7 @@ const WATCH_AT_ONCE: u64 = 1;
 
 /** Sets whether a TEE core is watched, whose timer may have changed. Under its claim. */
 export function setWatched(guest: Guest, teeCore: TeeCore, isWatched: bool): void {
+  dsbSy(); // when it is due is seen before it is watched
   teeCore.isWatched = isWatched ? 1 : 0;
   // Others may do the same: whoever stores last has then seen what everybody has changed.
   let first: u64;
