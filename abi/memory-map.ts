@@ -5,8 +5,10 @@
 export const FLASH_PA: u32 = 0x00000000;
 export const FLASH_SIZE: u32 = 0x04000000;
 export const MONITOR_TEXT_PA: u32 = 0x00000000;
-export const MONITOR_TEXT_SIZE: u32 = 0x00100000;
 export const COMPARTMENT_IMAGES_PA: u32 = 0x00080000; // abi/compartment-images.ts
+export const MONITOR_TEXT_SIZE: u32 = 0x000ff000; // the compartments included
+export const DEVICE_PAGE_PA: u32 = 0x000ff000; // abi/device.ts
+export const DEVICE_PAGE_SIZE: u32 = 0x00001000;
 export const BOOT_PACKAGE_PA: u32 = 0x00100000;
 
 // --- secure SRAM: everything that the monitor writes -------------------------------------------------------

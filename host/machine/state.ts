@@ -101,7 +101,7 @@ export async function writeAtomically(
 ): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`;
   try {
-    await writeFile(temporary, contents);
+    await writeFile(temporary, contents, mode === undefined ? {} : { mode }); // a secret is never seen, not for a moment
     if (mode !== undefined) await chmod(temporary, mode);
     await rename(temporary, path);
   } catch (error) {
