@@ -2,6 +2,9 @@
 // have in common. A compartment exports one function, `call(operation, a, b, c)`: u64. Each one's operations stand in a
 // file of their own here. Nothing but this is mapped for it, and page 0 never is.
 
+// Their numbers: places in sel0/manifest.ts.
+export const COMPARTMENT_RANDOM: u32 = 0;
+
 /** Inputs and outputs of a call that do not fit into registers; copied in before it and out after it. */
 export const COMPARTMENT_MESSAGE_PTR: u32 = 0x1000;
 export const COMPARTMENT_MESSAGE_SIZE: u32 = 0x1000;

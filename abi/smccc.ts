@@ -9,6 +9,17 @@ export const SMCCC_VERSION_FID: u32 = 0x80000000;
 export const SMCCC_ARCH_FEATURES_FID: u32 = 0x80000001;
 export const SMCCC_VERSION_1_1: u32 = 0x00010001;
 
+/** Of a function id: arguments have 64 bits. */
+export const SMCCC_SMC64_BIT: u32 = 0x40000000;
+
+// The TRNG firmware interface (Arm DEN0098).
+export const TRNG_VERSION_FID: u32 = 0x84000050;
+export const TRNG_FEATURES_FID: u32 = 0x84000051;
+export const TRNG_GET_UUID_FID: u32 = 0x84000052;
+export const TRNG_RND_FID: u32 = 0x84000053;
+export const TRNG_RND_64_FID: u32 = 0xc4000053;
+export const TRNG_VERSION_1_0: u32 = 0x00010000;
+
 export const PSCI_VERSION_FID: u32 = 0x84000000;
 export const PSCI_CPU_OFF_FID: u32 = 0x84000002;
 export const PSCI_AFFINITY_INFO_FID: u32 = 0x84000004;

@@ -19,7 +19,16 @@ export interface CompartmentRow {
 
 export const LENT_MIB_MAX: number = COMPARTMENT_WINDOW_SIZE >> 20;
 
-export const COMPARTMENTS: readonly CompartmentRow[] = [];
+export const COMPARTMENTS: readonly CompartmentRow[] = [
+  {
+    name: "random",
+    entry: "sel0/random/main.ts",
+    memoryPages: 8,
+    lentPagesMib: 0,
+    keepsState: true,
+    boundMs: 1000,
+  },
+];
 
 /** For tests of the boundaries themselves. */
 export const MISBEHAVING: CompartmentRow = {

@@ -102,14 +102,14 @@ export function sha256State(): Sha256State {
   return changetype<Sha256State>(SHA256_STATE);
 }
 
-// Locks, in the order in which they may be taken; a compartment's (one at a time) comes after LOCK_MEMORY.
+// Locks, in the order in which they may be taken.
 export const LOCK_GUESTS: u32 = 0;
 /** Page records, every table that EL2, a stage 2 or the SMMU uses, and the SMMU's commands. */
 export const LOCK_MEMORY: u32 = 1;
-export const LOCK_POWER: u32 = 2;
+/** The first of COMPARTMENT_ROWS_MAX; one at a time. */
+export const LOCK_COMPARTMENT_FIRST: u32 = 2;
+export const LOCK_POWER: u32 = 10;
 /** The SMMU's event queue. */
-export const LOCK_DMA: u32 = 3;
-export const LOCK_EVENTS: u32 = 4;
-export const LOCK_CONSOLE: u32 = 5;
-/** The first of COMPARTMENT_ROWS_MAX. */
-export const LOCK_COMPARTMENT_FIRST: u32 = 8;
+export const LOCK_DMA: u32 = 11;
+export const LOCK_EVENTS: u32 = 12;
+export const LOCK_CONSOLE: u32 = 13;

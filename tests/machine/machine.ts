@@ -6,6 +6,7 @@ import {
   BOOT_PACKAGE_PA,
   COMPARTMENT_IMAGES_PA,
   COMPARTMENT_RAM_PA,
+  DEVICE_PAGE_PA,
   DRAM_PA,
   FLASH_SIZE,
   SECURE_SRAM_PA,
@@ -15,6 +16,7 @@ import {
 } from "../../abi/memory-map.ts";
 import { PAGE_STAGE1_TABLE, PAGE_STAGE2_TABLE } from "../../abi/pages.ts";
 import { type BootPackage, encodeBootPackage } from "../../host/machine/boot-package.ts";
+import { type DevicePage, encodeDevicePage } from "../../host/machine/device-page.ts";
 import type { ForcedEnd } from "./compartments.ts";
 import { Core } from "./core.ts";
 import { Devices } from "./devices.ts";
@@ -33,6 +35,15 @@ const FRAME_ELR = GENERAL_REGISTERS * 8;
 const FRAME_SPSR = FRAME_ELR + 8;
 /** A core that asks so often whether it may go on waits for one that does not run. */
 const WAITS_MAX = 1000;
+
+/** The same on every model machine. */
+export const DEVICE: DevicePage = {
+  minimumVersion: 0n,
+  rootKey: new Uint8Array(32).fill(0x11),
+  secret: new Uint8Array(32).fill(0x22),
+  identity: new Uint8Array(32).fill(0x33),
+  bootSeed: new Uint8Array(64).fill(0x44),
+};
 
 export class Machine {
   readonly memory = new PhysicalMemory();
@@ -78,6 +89,7 @@ export class Machine {
     this.current = this.cores[0]!;
     this.memory.load(BOOT_PACKAGE_PA, encodeBootPackage(bootPackage));
     this.memory.load(COMPARTMENT_IMAGES_PA, module.compartmentImages);
+    this.memory.load(DEVICE_PAGE_PA, encodeDevicePage(DEVICE));
     this.compartments = module.compartments;
     const instance = new WebAssembly.Instance(module.monitor, imports(this, importNames(module.monitor)));
     this.monitor = instance.exports as unknown as MonitorExports;

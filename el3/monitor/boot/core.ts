@@ -34,6 +34,7 @@ import {
   writeVTTBR_EL2,
 } from "../hw";
 import { beginWatch } from "../hypervisor/lockdown";
+import { seedRandom } from "../random/random";
 import { coreArea, machine } from "../storage";
 import { clearRegisters } from "../worlds/exception-frame";
 import { stopTimer } from "../worlds/timer";
@@ -80,6 +81,7 @@ function enterHypervisor(index: u32, entryPa: u64, x0: u64): void {
 export function startBootCore(index: u32): void {
   coreArea(index).isOn = 1;
   enterHypervisor(index, readBoot64(BOOT_HYPERVISOR_PA), readBoot64(BOOT_DEVICE_TREE_PA));
+  seedRandom(coreArea(index));
   const last = (readICH_VTR_EL2() & ICH_VTR_EL2_LISTREGS_MASK) >> ICH_VTR_EL2_LISTREGS_SHIFT;
   machine().listRegisters = <u32>last + 1;
 }

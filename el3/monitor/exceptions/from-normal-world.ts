@@ -8,9 +8,11 @@
 //              imm16 0           PSCI and SMCCC calls of the hypervisor          hypervisor/calls.ts
 //              anything else     undefined, and recorded                         hypervisor/refuse.ts
 //   from EL1   owner 48…63       trusted applications and trusted OS: the TEE    worlds/call.ts
+//              TRNG              a guest's random numbers                        random/trng.ts
 //              anything else     the hypervisor, as if trapped                   exceptions/hypervisor-vector.ts
 
 import { HARDENING_CALL } from "../../../abi/hardening";
+import { RANDOM_WORLD_NORMAL } from "../../../abi/random-compartment";
 import { SMCCC_OWNER_MASK, SMCCC_OWNER_SHIFT, SMCCC_OWNER_TRUSTED_APPLICATIONS } from "../../../abi/smccc";
 import { VIOLATION_CALL } from "../../../abi/status";
 import { ESR_EL3_ISS_SMC_IMM16_MASK } from "../arm/registers.gen";
@@ -19,8 +21,10 @@ import { handleHypervisorCall } from "../hypervisor/calls";
 import { isLockedDown } from "../hypervisor/lockdown";
 import { refuseInstruction } from "../hypervisor/refuse";
 import { writeTranslationRegister } from "../hypervisor/registers";
+import { answerTrng, isTrngCall } from "../random/trng";
 import { callTee } from "../worlds/call";
 import { CoreArea } from "../worlds/core-area";
+import { ExceptionFrame } from "../worlds/exception-frame";
 import { frameOf } from "../worlds/world-context";
 import { exitBeforeTee } from "./exits";
 import { hypervisorFault } from "./hypervisor-fault";
@@ -33,7 +37,7 @@ export function smcFromNormalWorld(core: CoreArea, esrEl3: u64): void {
   if (!isEl2(frame.spsrEl3)) {
     const owner = (<u32>frame.x0 >> SMCCC_OWNER_SHIFT) & SMCCC_OWNER_MASK;
     if (owner >= SMCCC_OWNER_TRUSTED_APPLICATIONS && imm16 === 0 && core.guest !== null) callTee(core);
-    else forwardSmc(core, esrEl3);
+    else if (!callMonitor(core, frame, imm16)) forwardSmc(core, esrEl3);
     return;
   }
   if ((imm16 & HARDENING_CALL) !== 0) writeTranslationRegister(core, frame, imm16);
@@ -42,4 +46,12 @@ export function smcFromNormalWorld(core: CoreArea, esrEl3: u64): void {
     exitBeforeTee(core, imm16 - TRAPPING_VECTOR_CALL);
   else if (imm16 === HYPERVISOR_FAULT_CALL && isLockedDown()) hypervisorFault(core);
   else refuseInstruction(core, frame, VIOLATION_CALL, <u64>imm16);
+}
+
+/** Calls of a guest that the monitor serves itself. False if it is none of them. */
+function callMonitor(core: CoreArea, frame: ExceptionFrame, imm16: u32): bool {
+  const guest = core.guest;
+  if (guest === null || imm16 !== 0 || !isTrngCall(<u32>frame.x0)) return false;
+  answerTrng(core, guest, frame, RANDOM_WORLD_NORMAL);
+  return true;
 }

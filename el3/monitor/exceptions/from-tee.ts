@@ -41,7 +41,7 @@ export function smcFromTee(core: CoreArea, guest: Guest, teeCore: TeeCore, esrEl
     accessTimer(core, guest, teeCore, frame, imm16);
   else if ((<u32>frame.x0 & TEE_RETURN_MASK) === TEE_RETURN_VALUE)
     returnOfTee(core, guest, teeCore, <u32>frame.x0);
-  else answerTeeService(frame);
+  else answerTeeService(core, guest, frame);
 }
 
 function returnOfTee(core: CoreArea, guest: Guest, teeCore: TeeCore, what: u32): void {

@@ -7,6 +7,7 @@ import { EVENT_GUEST_DESTROYED } from "../../../abi/status";
 import { cleanInvalidateRange, compareAndSwap32, dsbSy, lock, unlock, zeroPhysical } from "../hw";
 import { assignTeeRam } from "../memory/pages";
 import { hasNoEntry } from "../memory/roots";
+import { forgetRandom } from "../random/random";
 import {
   CORE_MAX,
   coreArea,
@@ -28,7 +29,7 @@ import { invalidateTlb, rootPaOf } from "./stage2";
  * Ends the guest of this VM, if the hypervisor has emptied its root, and gives everything of it back. False, and nothing has changed, if it is
  * not (any more) so, or a core still runs its TEE.
  */
-export function destroyGuest(guest: Guest, normalVttbr: u64): bool {
+export function destroyGuest(core: CoreArea, guest: Guest, normalVttbr: u64): bool {
   lock(LOCK_GUESTS); // with which slots change hands
   if (guest.normalVttbr !== normalVttbr || !claimAllCores(guest)) {
     unlock(LOCK_GUESTS);
@@ -47,6 +48,7 @@ export function destroyGuest(guest: Guest, normalVttbr: u64): bool {
   lock(LOCK_MEMORY);
   assignTeeRam(guest.teeRamPa, <u64>TEE_RAM_SIZE, PAGE_MONITOR, guest.slot);
   unlock(LOCK_MEMORY);
+  forgetRandom(core, guest.slot);
   forgetGuest(guest);
   machine().guestsDestroyed++;
   publishMachine();

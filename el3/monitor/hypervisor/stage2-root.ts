@@ -64,7 +64,7 @@ function requestRoot(core: CoreArea, vttbr: u64): void {
 }
 
 function loadGuestRoot(core: CoreArea, guest: Guest, vttbr: u64): void {
-  const isGone = hasNoEntry(rootPaOf(vttbr)) && destroyGuest(guest, vttbr);
+  const isGone = hasNoEntry(rootPaOf(vttbr)) && destroyGuest(core, guest, vttbr);
   if (isGone) {
     load(core, vttbr); // without an entry, and it gets none while it is loaded
     return;
@@ -82,16 +82,16 @@ function loadEmptyRoot(core: CoreArea, vttbr: u64): void {
   if ((vttbr & VTTBR_EL2_VMID_MASK) !== 0) {
     forgetRefused(vttbr);
     const guest = guestWithVmidOf(vttbr);
-    if (guest !== null) flushGuest(guest);
+    if (guest !== null) flushGuest(core, guest);
     if (isLockedDown()) releaseEmptied(vttbr);
   }
   load(core, vttbr);
 }
 
 /** The N world's translations are flushed: what the S world shares of them goes too, and all of it if the VM is gone. */
-function flushGuest(guest: Guest): void {
+function flushGuest(core: CoreArea, guest: Guest): void {
   const vttbr = guest.normalVttbr;
-  if (vttbr === 0 || (hasNoEntry(rootPaOf(vttbr)) && destroyGuest(guest, vttbr))) return;
+  if (vttbr === 0 || (hasNoEntry(rootPaOf(vttbr)) && destroyGuest(core, guest, vttbr))) return;
   lock(LOCK_MEMORY); // under which teeVttbr is set and cleared: its tables are not another guest's meanwhile
   if (guest.teeVttbr !== 0) invalidateTlb(guest.teeVttbr);
   unlock(LOCK_MEMORY);
