@@ -11,7 +11,8 @@ import { firmwareSources } from "../../host/toolchain/layout.ts";
 export interface Mutant {
   /** What the monitor no longer does. */
   readonly name: string;
-  /** Below el3/monitor. */
+  /** Where `file` is, if not in el3/monitor; then what is there from `entry` on is what is built and tested. */
+  readonly folder?: string;
   readonly file: string;
   /** Must stand there exactly once. */
   readonly text: string;
@@ -25,7 +26,7 @@ export interface Mutant {
 
 export type Outcome = "killed" | "survived" | "no such test";
 
-const COPIED = ["el3/monitor", "el3/runtime", "el3/fixture", "abi"];
+const COPIED = ["el3/monitor", "el3/runtime", "el3/fixture", "sel0", "abi"];
 
 /** Builds the mutant and runs its test on it. Throws if the mutation does not apply or does not compile. */
 export async function runMutant(mutant: Mutant): Promise<Outcome> {
@@ -35,7 +36,7 @@ export async function runMutant(mutant: Mutant): Promise<Outcome> {
     for (const folder of COPIED)
       await cp(join(projectFolder, folder), join(root, folder), { recursive: true });
     await symlink(join(projectFolder, "node_modules"), join(root, "node_modules"));
-    await mutate(join(root, "el3/monitor", mutant.file), mutant);
+    await mutate(join(root, folderOf(mutant), mutant.file), mutant);
     const wasm = join(root, "monitor.wasm");
     const { entry = firmwareSources.entry } = mutant;
     await compileWasm({ ...firmwareSources, root, entry }, wasm, join(root, "asc.log"));
@@ -43,6 +44,10 @@ export async function runMutant(mutant: Mutant): Promise<Outcome> {
   } finally {
     await rm(root, { recursive: true, force: true });
   }
+}
+
+export function folderOf(mutant: Mutant): string {
+  return mutant.folder ?? "el3/monitor";
 }
 
 async function mutate(path: string, { name, file, text, replacement }: Mutant): Promise<void> {
@@ -55,7 +60,7 @@ async function mutate(path: string, { name, file, text, replacement }: Mutant): 
   );
 }
 
-/** Tests take the mutant by its wasm, or compile a part of its tree (tests/drivers/measure.ts). */
+/** Tests take the mutant by its wasm, or compile a part of its tree (tests/drivers/measure.ts, compartment.ts). */
 async function judge({ testFile, test }: Mutant, root: string, wasm: string): Promise<Outcome> {
   const pattern = test.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
   const { failed, stdout } = await execa(

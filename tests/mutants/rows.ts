@@ -1,7 +1,8 @@
-// Checks of the monitor that matter, each taken away once: the test named with it must notice.
+// Checks of the monitor and of compartments that matter, each taken away once: the test named with it must notice.
 
 import { ENTRY } from "../drivers/dma.ts";
 import { ENTRY_MUTANTS } from "./entry-rows.ts";
+import { GUEST_BOOT_MUTANTS } from "./guest-boot-rows.ts";
 import { GUEST_MUTANTS } from "./guest-rows.ts";
 import { LOCKDOWN_MUTANTS } from "./lockdown-rows.ts";
 import { MEMORY_MUTANTS } from "./memory-rows.ts";
@@ -377,6 +378,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...LOCKDOWN_MUTANTS,
   ...SWITCH_MUTANTS,
   ...GUEST_MUTANTS,
+  ...GUEST_BOOT_MUTANTS,
   ...ENTRY_MUTANTS,
 ];
 

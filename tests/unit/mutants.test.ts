@@ -5,15 +5,16 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { projectFolder } from "../../host/paths.ts";
-import { runMutant } from "../mutants/mutate.ts";
+import { folderOf, runMutant } from "../mutants/mutate.ts";
 import { MUTANTS, QUICK_COUNT } from "../mutants/rows.ts";
 
 const { VTZ_FULL } = process.env;
 const rows = VTZ_FULL === "1" ? MUTANTS : MUTANTS.slice(0, QUICK_COUNT);
 
 test("each mutant's text stands once in its file, and its test exists", async () => {
-  for (const { name, file, text, testFile, test: title } of MUTANTS) {
-    const source = await readFile(join(projectFolder, "el3/monitor", file), "utf8");
+  for (const mutant of MUTANTS) {
+    const { name, file, text, testFile, test: title } = mutant;
+    const source = await readFile(join(projectFolder, folderOf(mutant), file), "utf8");
     assert.equal(source.split(text).length - 1, 1, `“${name}”: its text in ${file}`);
     // A name may be made of parts: its first words are enough to notice a test that is gone.
     const tests = await readFile(join(projectFolder, "tests", testFile), "utf8");
