@@ -66,11 +66,15 @@ let letters = "";
 let ticks = 0n;
 let text = "";
 
+/** Another tree to build (tests/mutants). */
+const { VTZ_FIRMWARE_ROOT } = process.env;
+
 before(async () => {
   const firmware = await buildFirmware({
     outDir: join(folder, "build"),
     sources: {
       ...firmwareSources,
+      root: VTZ_FIRMWARE_ROOT ?? firmwareSources.root,
       entry: "el3/fixture/compartments/main.ts",
       interface: "el3/fixture/compartments.gen.txt",
     },

@@ -14,6 +14,11 @@ const INVALID_PARAMETERS = 2n ** 64n - 2n;
 const NO_ENTROPY = 2n ** 64n - 3n;
 const NOT_SUPPORTED = 2n ** 64n - 1n;
 
+// Registers of the emulated timer in the SMC that its instructions have become.
+const TIMER_CALL = 0x2000;
+const CTL = 1;
+const CVAL = 2;
+
 /** The words of an answer to whoever runs on core 0. */
 function answerTo(lab: Lab, functionId: number, argument = 0n): bigint[] {
   const { x } = lab.core(0);
@@ -144,6 +149,7 @@ suite("random numbers of several", () => {
     for (const prepare of [aGuestLab, aTeeLab]) answers.add(bits64(await prepare(), 192n).join());
     const lab = await aLab({ cores: 2, guests: 2 });
     lab.aGuest();
+    lab.hypervisor.interrupt(lab.core(0));
     lab.aGuest();
     answers.add(bits64(lab, 192n).join());
 
@@ -154,6 +160,7 @@ suite("random numbers of several", () => {
     const lab = await aLab({ cores: 2, guests: 1 });
     const vm = lab.aGuest();
     const first = bits64(lab, 192n).join();
+    lab.hypervisor.interrupt(lab.core(0));
     lab.hypervisor.destroy(lab.core(0), vm);
     lab.aGuest();
 
@@ -170,6 +177,25 @@ suite("random numbers of several", () => {
       return false;
     });
     assert.equal(found, false);
+  });
+
+  test("a TEE's timer that the core waits for is still armed, whatever the compartment's bound was", async () => {
+    const lab = await aTeeLab();
+    const due = lab.machine.ticks + 1000n;
+    for (const [register, value] of [
+      [CVAL, due],
+      [CTL, 1n],
+    ] as const) {
+      lab.core(0).x[12] = value;
+      smc(lab.machine, lab.core(0), TIMER_CALL | (register << 5) | 12);
+    }
+    lab.tee().callDone(0n);
+    assert.equal(lab.core(0).get("CNTPS_CVAL_EL1"), due);
+
+    bits64(lab, 64n);
+
+    assert.equal(lab.core(0).get("CNTPS_CVAL_EL1"), due);
+    assert.equal(lab.core(0).get("CNTPS_CTL_EL1") & 1n, 1n);
   });
 
   test("the control domain's call is the hypervisor's", async () => {

@@ -26,7 +26,7 @@ export interface Mutant {
 
 export type Outcome = "killed" | "survived" | "no such test";
 
-const COPIED = ["el3/monitor", "el3/runtime", "el3/fixture", "sel0", "abi"];
+const COPIED = ["el3/monitor", "el3/runtime", "el3/fixture", "el3/link", "el3/vectors", "sel0", "abi"];
 
 /** Builds the mutant and runs its test on it. Throws if the mutation does not apply or does not compile. */
 export async function runMutant(mutant: Mutant): Promise<Outcome> {

@@ -1,6 +1,7 @@
 // Checks of the monitor and of compartments that matter, each taken away once: the test named with it must notice.
 
 import { ENTRY } from "../drivers/dma.ts";
+import { COMPARTMENT_MUTANTS } from "./compartment-rows.ts";
 import { ENTRY_MUTANTS } from "./entry-rows.ts";
 import { GUEST_BOOT_MUTANTS } from "./guest-boot-rows.ts";
 import { GUEST_MUTANTS } from "./guest-rows.ts";
@@ -378,6 +379,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...LOCKDOWN_MUTANTS,
   ...SWITCH_MUTANTS,
   ...GUEST_MUTANTS,
+  ...COMPARTMENT_MUTANTS,
   ...GUEST_BOOT_MUTANTS,
   ...ENTRY_MUTANTS,
 ];

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { TRNG_RND_64_FID } from "../../abi/smccc.ts";
 import * as abi from "../../abi/status.ts";
 import { projectFolder } from "../../host/paths.ts";
 import { deliverSmmuInterrupt } from "../drivers/exceptions.ts";
@@ -52,6 +53,8 @@ test("the parts of a world's context do not overlap, and the buffers hold them a
 test("every EVENT_* word is recorded by something", async () => {
   const lab = await aLab({ guests: 1 });
   const vm = lab.aGuest({ vcpus: 2 });
+  lab.machine.forcedEnd = "abort";
+  lab.guestCalls(0, TRNG_RND_64_FID, 64);
   lab.runVcpu(lab.aVm().vcpus[0]!, 1); // the pool is full
   lab.hypervisor.interrupt(lab.core(1));
   lab.runVcpu(vm.vcpus[1]!, 1);
