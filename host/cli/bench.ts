@@ -2,6 +2,7 @@
 
 import { availableParallelism, loadavg } from "node:os";
 import { type BenchOptions, type BenchResult, runBench } from "../../bench/bench.ts";
+import { measureCompartmentCall } from "../../bench/compartments.ts";
 import { type HypervisorResult, runHypervisorBench } from "../../bench/hypervisor.ts";
 import { compare, hypervisorReport } from "../../bench/hypervisor-report.ts";
 import { readNative, report } from "../../bench/report.ts";
@@ -20,7 +21,7 @@ import { onSignal } from "./signals.ts";
 const DEMO_TIMEOUT_MS = 15 * 60_000;
 const GUEST_MEMORY_MIB = 320;
 
-const WHAT = ["all", "tee", "xen"] as const;
+const WHAT = ["all", "tee", "xen", "compartments"] as const;
 type Handlers = Pick<BenchOptions, "onProgress" | "onLaunch" | "onStart">;
 
 export default command({
@@ -32,7 +33,7 @@ export default command({
       type: "positional",
       required: false,
       default: "all",
-      description: "tee: world switch and TA invoke; xen: hardened beside stock; all: both",
+      description: "tee: world switch and TA invoke; xen: hardened beside stock; compartments; all of them",
     },
     tee: { type: "enum", options: [...TEE_NAMES], description: "the guests' TEE", default: TEE_NAMES[0]! },
     quick: {
@@ -45,6 +46,7 @@ export default command({
   examples: [
     "vtz bench",
     "vtz bench tee --quick",
+    "vtz bench compartments",
     "vtz bench xen --json figures.json",
     "vtz bench tee --tee optee-4.10 --demo",
   ],
@@ -62,8 +64,10 @@ export default command({
     const tee = args.tee as TeeName;
     const isQuick = args.quick === true;
 
-    const calls = what === "xen" ? undefined : await benchTee(tee, isQuick, progress);
-    const xen = what === "tee" ? undefined : await benchXen(isQuick, progress);
+    const isWanted = (word: (typeof WHAT)[number]) => what === word || what === "all";
+    const calls = isWanted("tee") ? await benchTee(tee, isQuick, progress) : undefined;
+    const xen = isWanted("xen") ? await benchXen(isQuick, progress) : undefined;
+    const compartmentCall = isWanted("compartments") ? await benchCompartments(progress) : undefined;
     const load = loadavg()[0]!.toFixed(1);
     const demo = args.demo === true ? await timeDemo(tee, progress) : undefined;
     if (demo !== undefined)
@@ -74,6 +78,7 @@ export default command({
       const figures = {
         ...calls,
         ...(xen === undefined ? {} : { xen: { comparison: compare(xen), ...xen } }),
+        compartmentCall,
         demo,
       };
       await writeOutput(args.json, `${JSON.stringify(figures, null, 2)}\n`);
@@ -94,6 +99,13 @@ async function benchXen(isQuick: boolean, progress: Progress): Promise<Hyperviso
   );
   say(`\n${hypervisorReport(result)}`);
   return result;
+}
+
+async function benchCompartments(progress: Progress): Promise<number> {
+  progress.line("timing calls of a compartment");
+  const instructions = await measureCompartmentCall();
+  say(`\nA compartment opened, entered, left and closed: ${instructions.toFixed(0)} instructions`);
+  return instructions;
 }
 
 /** A signal ends the machines that the action starts. */

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { MISBEHAVING } from "../../sel0/manifest.ts";
-import { secureConsole } from "../../tests/drivers/bare-firmware.ts";
+import { secureConsole } from "../qemu/bare-machine.ts";
 import { buildFirmware } from "./build-firmware.ts";
 import { firmwareSources } from "./layout.ts";
 

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { secureConsole } from "../../tests/drivers/bare-firmware.ts";
+import { secureConsole } from "../qemu/bare-machine.ts";
 import { buildFirmware, type Firmware } from "./build-firmware.ts";
 import { firmwareSources } from "./layout.ts";
 
