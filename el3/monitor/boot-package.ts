@@ -8,13 +8,17 @@ import {
   ENTRY_KIND_RESUME,
   FOREIGN_NONE,
   FOREIGN_VIRQ,
+  IMAGE_PLACE,
+  IMAGE_ROW_BASE,
+  IMAGE_ROW_SIZE,
+  IMAGE_SIZE,
+  IMAGE_TEE_FIRST,
+  IMAGES_PER_TEE,
   TEE_CORE_COUNT,
   TEE_DEVICE_TREE_MEMORY,
-  TEE_DEVICE_TREE_SIZE,
   TEE_ENTRY_KIND,
   TEE_FOREIGN_INTERRUPT,
   TEE_FOREIGN_INTID,
-  TEE_IMAGE_SIZE,
   TEE_LOAD_IPA,
   TEE_MAX,
   TEE_ROW_BASE,
@@ -47,19 +51,20 @@ export function checkBootPackage(): void {
     fatal(FATAL_BOOT_PACKAGE, PACKAGE_PA, magic);
   const teeCount = readBoot32(BOOT_TEE_COUNT);
   if (teeCount < 1 || teeCount > TEE_MAX) fatal(FATAL_BOOT_PACKAGE, <u64>BOOT_TEE_COUNT, <u64>teeCount);
-  for (let index: u32 = 0; index < teeCount; index++)
-    checkTee(PACKAGE_PA + <u64>(TEE_ROW_BASE + index * TEE_ROW_SIZE));
+  for (let index: u32 = 0; index < teeCount; index++) checkTee(index);
 }
 
 /** A profile is believed where it chooses, not where it could reach beyond its TEE: behind its RAM is the next guest's. */
-function checkTee(rowPa: u64): void {
-  if (!fitsItsRam(rowPa) || !isKnown(rowPa) || !hasItsCores(rowPa)) fatal(FATAL_BOOT_PACKAGE, rowPa, 0);
+function checkTee(index: u32): void {
+  const rowPa = profilePa(index);
+  if (!fitsItsRam(rowPa, index) || !isKnown(rowPa) || !hasItsCores(rowPa))
+    fatal(FATAL_BOOT_PACKAGE, rowPa, 0);
 }
 
-function fitsItsRam(rowPa: u64): bool {
+function fitsItsRam(rowPa: u64, index: u32): bool {
   const loadIpa = readPhysical64(rowPa + <u64>TEE_LOAD_IPA);
-  const imageSize = readPhysical64(rowPa + <u64>TEE_IMAGE_SIZE);
-  const treeSize = <u64>readPhysical32(rowPa + <u64>TEE_DEVICE_TREE_SIZE);
+  const imageSize = imageSizeOf(teeImage(index));
+  const treeSize = imageSizeOf(teeDeviceTree(index));
   const treeMemory = <u64>readPhysical32(rowPa + <u64>TEE_DEVICE_TREE_MEMORY);
   return (
     imageSize <= <u64>TEE_RAM_SIZE &&
@@ -100,9 +105,30 @@ export function readBoot64(offset: u32): u64 {
   return readPhysical64(PACKAGE_PA + <u64>offset);
 }
 
-/** PA of the profile that new guests get: the first row. */
-export function defaultProfilePa(): u64 {
-  return PACKAGE_PA + <u64>TEE_ROW_BASE;
+/** Which TEE new guests get: the first. */
+export const DEFAULT_TEE: u32 = 0;
+
+/** PA of the profile of TEE `index`. */
+export function profilePa(index: u32): u64 {
+  return PACKAGE_PA + <u64>(TEE_ROW_BASE + index * TEE_ROW_SIZE);
+}
+
+/** The image row of TEE `index`, and that of its device tree's template. */
+export function teeImage(index: u32): u32 {
+  return IMAGE_TEE_FIRST + index * IMAGES_PER_TEE;
+}
+
+export function teeDeviceTree(index: u32): u32 {
+  return teeImage(index) + 1;
+}
+
+/** Where the image of a row lies: PA in RAM, or for a TEE's offset in the package. */
+export function imagePlace(row: u32): u64 {
+  return readBoot64(IMAGE_ROW_BASE + row * IMAGE_ROW_SIZE + IMAGE_PLACE);
+}
+
+export function imageSizeOf(row: u32): u64 {
+  return readBoot64(IMAGE_ROW_BASE + row * IMAGE_ROW_SIZE + IMAGE_SIZE);
 }
 
 /** PA of what a row names by its offset in the package. */

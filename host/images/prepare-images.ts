@@ -3,7 +3,7 @@
 
 import { createHash } from "node:crypto";
 import { lstat, mkdtemp, readdir, readFile, rename, rm, utimes, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { type FetchedPackage, fetchPackages } from "../debian/fetch.ts";
 import {
   DOM0,
@@ -38,6 +38,8 @@ export interface ImageSet {
   /** tee-header_v2.bin and tee-pager_v2.bin of OP-TEE. */
   teeHeader: string;
   teeImage: string;
+  /** What Debian calls them; of the initrd, the key over all that is in it. */
+  versions: { xen: string; kernel: string; dom0Initrd: string; tee: string };
   inputs: ImageInput[];
 }
 
@@ -68,6 +70,12 @@ export async function prepareImages(options: PrepareOptions): Promise<ImageSet> 
       guestInitrd: join(folder, "guest.cpio"),
       teeHeader: join(teeFolder, "tee-header_v2.bin"),
       teeImage: join(teeFolder, "tee-pager_v2.bin"),
+      versions: {
+        xen: versionOf(packages, HYPERVISOR["4.20"][0]!),
+        kernel: versionOf(packages, KERNEL[0]!),
+        dom0Initrd: basename(folder),
+        tee: versionOf(packages, TEE[tee][0]!),
+      },
       inputs: packages.map(({ name, version, suite, sha256 }) => ({ name, version, suite, sha256 })),
     };
   } catch (error) {
@@ -97,6 +105,10 @@ async function unpackAll(packages: FetchedPackage[], onProgress?: (text: string)
 /** The kernel's package may be another than the one that was asked for: its name holds the version. */
 function treeKey({ name, suite }: { name: string; suite: string }): string {
   return name.startsWith("linux-image-") ? "linux-image" : `${suite}/${name}`;
+}
+
+function versionOf(packages: readonly FetchedPackage[], spec: PackageSpec): string {
+  return packages.find((one) => treeKey(one) === treeKey(spec))?.version ?? "";
 }
 
 async function kernelImage(treeOf: TreeOf): Promise<string> {

@@ -1,24 +1,41 @@
 // The boot package as bytes: encode and decode of abi/boot-package.ts. The monitor reads it from secure flash.
 
+import { createHash, type KeyObject, sign } from "node:crypto";
 import * as abi from "../../abi/boot-package.ts";
 import type { TeeProfile } from "../../el1/tees/profiles.ts";
+import { decodeImageRows, decodeText, encodeImageRow, encodeText, type ImageRow } from "./image-rows.ts";
 
 export interface BootPackage {
+  /** What devices compare with the lowest that they take. */
+  readonly version: bigint;
   readonly ramPa: number;
   readonly ramSize: number;
   readonly poolPa: number;
   readonly poolSize: number;
   /** Where TEE RAM starts in the pool. */
   readonly poolTeeOffset: number;
-  readonly hypervisorPa: number;
-  readonly deviceTreePa: number;
   readonly coreCount: number;
+  readonly hypervisor: RamImage;
+  readonly dom0Kernel: RamImage;
+  readonly dom0Initrd: RamImage;
+  readonly deviceTree: RamImage;
   readonly tees: readonly TeeEntry[];
+}
+
+/** What lies in RAM when the machine starts: the package holds its hash only. */
+export interface RamImage {
+  readonly name: string;
+  readonly version: string;
+  readonly pa: number;
+  readonly size: number;
+  readonly hash: Uint8Array;
 }
 
 export interface TeeEntry {
   readonly profile: TeeProfile;
   readonly image: Uint8Array;
+  /** What the image's maker calls it. */
+  readonly version: string;
   /** What the TEE finds in x2, for a profile that wants one. */
   readonly deviceTree?: DeviceTreeTemplate;
 }
@@ -29,9 +46,8 @@ export interface DeviceTreeTemplate {
   readonly memoryOffset: number;
 }
 
-export const FIRST_IMAGE_OFFSET = 0x1000;
 const PAGE_SIZE = 0x1000;
-const MAGIC = (BigInt(abi.BOOT_MAGIC_HIGH) << 32n) | BigInt(abi.BOOT_MAGIC_LOW);
+export const PACKAGE_MAGIC = (BigInt(abi.BOOT_MAGIC_HIGH) << 32n) | BigInt(abi.BOOT_MAGIC_LOW);
 
 // Fields that are one u32 in the row, by the profile's name for them.
 const ROW_WORDS = [
@@ -51,45 +67,65 @@ const HEADER_QUADS = [
   [abi.BOOT_POOL_PA, "poolPa"],
   [abi.BOOT_POOL_SIZE, "poolSize"],
   [abi.BOOT_POOL_TEE_OFFSET, "poolTeeOffset"],
-  [abi.BOOT_HYPERVISOR_PA, "hypervisorPa"],
-  [abi.BOOT_DEVICE_TREE_PA, "deviceTreePa"],
 ] as const;
 
+/** By the index of their rows. */
+const RAM_IMAGES = [
+  ["hypervisor", abi.KIND_HYPERVISOR],
+  ["dom0Kernel", abi.KIND_DOM0_KERNEL],
+  ["dom0Initrd", abi.KIND_DOM0_INITRD],
+  ["deviceTree", abi.KIND_DEVICE_TREE],
+] as const;
+
+/** Without a signature, which is all zeros: see signBootPackage. */
 export function encodeBootPackage(bootPackage: BootPackage): Uint8Array {
   const { tees } = bootPackage;
   if (tees.length > abi.TEE_MAX) throw new RangeError(`${tees.length} TEE images; ${abi.TEE_MAX} fit`);
 
-  const places: { image: number; deviceTree: number }[] = [];
-  let size = FIRST_IMAGE_OFFSET;
-  const reserve = (length: number) => {
-    const at = size;
-    size = alignUp(size + length);
-    return at;
+  const rows: ImageRow[] = RAM_IMAGES.map(([key, kind]) => {
+    const { pa, ...image } = bootPackage[key];
+    return { kind, place: pa, ...image };
+  });
+  const images: { bytes: Uint8Array; place: number }[] = [];
+  let size: number = abi.BOOT_MANIFEST_SIZE;
+  const append = (kind: number, bytes: Uint8Array, { profile, version }: TeeEntry) => {
+    rows.push({ kind, place: size, size: bytes.length, hash: sha256(bytes), name: profile.name, version });
+    images.push({ bytes, place: size });
+    size = alignUp(size + bytes.length);
   };
-  for (const { image, deviceTree } of tees) {
-    places.push({ image: reserve(image.length), deviceTree: reserve(deviceTree?.bytes.length ?? 0) });
+  for (const tee of tees) {
+    append(abi.KIND_TEE, tee.image, tee);
+    append(abi.KIND_TEE_DEVICE_TREE, tee.deviceTree?.bytes ?? new Uint8Array(0), tee);
   }
 
   const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
-  putQuad(view, abi.BOOT_MAGIC, MAGIC);
+  putQuad(view, abi.BOOT_MAGIC, PACKAGE_MAGIC);
   putQuad(view, abi.BOOT_SIZE, size);
+  putQuad(view, abi.BOOT_VERSION, bootPackage.version);
   for (const [at, key] of HEADER_QUADS) putQuad(view, at, bootPackage[key]);
   view.setUint32(abi.BOOT_CORE_COUNT, bootPackage.coreCount, true);
   view.setUint32(abi.BOOT_TEE_COUNT, tees.length, true);
   tees.forEach((tee, index) => {
-    const row = new DataView(bytes.buffer, abi.TEE_ROW_BASE + index * abi.TEE_ROW_SIZE, abi.TEE_ROW_SIZE);
-    const place = places[index]!;
-    encodeRow(row, tee, place);
-    bytes.set(tee.image, place.image);
-    if (tee.deviceTree !== undefined) bytes.set(tee.deviceTree.bytes, place.deviceTree);
+    bytes.set(encodeTeeRow(tee), abi.TEE_ROW_BASE + index * abi.TEE_ROW_SIZE);
   });
+  rows.forEach((row, index) => {
+    bytes.set(encodeImageRow(row), abi.IMAGE_ROW_BASE + index * abi.IMAGE_ROW_SIZE);
+  });
+  for (const image of images) bytes.set(image.bytes, image.place);
   return bytes;
 }
 
+/** Puts the signature into its place. */
+export function signBootPackage(bytes: Uint8Array, privateKey: KeyObject): Uint8Array {
+  bytes.set(sign(null, bytes.subarray(0, abi.BOOT_SIGNATURE), privateKey), abi.BOOT_SIGNATURE);
+  return bytes;
+}
+
+/** What it says, whoever says it: verifyBootPackage believes nothing. */
 export function decodeBootPackage(bytes: Uint8Array): BootPackage {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length < FIRST_IMAGE_OFFSET || view.getBigUint64(abi.BOOT_MAGIC, true) !== MAGIC) {
+  if (bytes.length < abi.BOOT_MANIFEST_SIZE || view.getBigUint64(abi.BOOT_MAGIC, true) !== PACKAGE_MAGIC) {
     throw new Error("not a boot package: wrong magic");
   }
   const size = getQuad(view, abi.BOOT_SIZE);
@@ -97,56 +133,66 @@ export function decodeBootPackage(bytes: Uint8Array): BootPackage {
   const teeCount = view.getUint32(abi.BOOT_TEE_COUNT, true);
   if (teeCount > abi.TEE_MAX) throw new Error(`boot package names ${teeCount} TEEs`);
 
+  const rows = decodeImageRows(bytes, teeCount);
   const quads = Object.fromEntries(HEADER_QUADS.map(([at, key]) => [key, getQuad(view, at)]));
-  const tees = Array.from({ length: teeCount }, (_, index) => decodeRow(bytes, view, index));
-  return { ...quads, coreCount: view.getUint32(abi.BOOT_CORE_COUNT, true), tees } as unknown as BootPackage;
+  const inRam = Object.fromEntries(RAM_IMAGES.map(([key], index) => [key, ramImage(rows[index]!)]));
+  const tees = Array.from({ length: teeCount }, (_, index) => decodeTee(bytes, rows, index));
+  return {
+    version: view.getBigUint64(abi.BOOT_VERSION, true),
+    ...quads,
+    coreCount: view.getUint32(abi.BOOT_CORE_COUNT, true),
+    ...inRam,
+    tees,
+  } as unknown as BootPackage;
 }
 
-function encodeRow(
-  row: DataView,
-  { profile, image, deviceTree }: TeeEntry,
-  place: { image: number; deviceTree: number },
-): void {
-  const name = new TextEncoder().encode(profile.name);
-  if (name.length >= abi.TEE_IMAGE_OFFSET - abi.TEE_NAME)
-    throw new RangeError(`name too long: ${profile.name}`);
-  new Uint8Array(row.buffer, row.byteOffset + abi.TEE_NAME).set(name);
-  putQuad(row, abi.TEE_IMAGE_OFFSET, place.image);
-  putQuad(row, abi.TEE_IMAGE_SIZE, image.length);
+function ramImage({ place, size, hash, name, version }: ImageRow): RamImage {
+  return { name, version, pa: place, size, hash };
+}
+
+function encodeTeeRow({ profile, deviceTree }: TeeEntry): Uint8Array {
+  const bytes = new Uint8Array(abi.TEE_ROW_SIZE);
+  const row = new DataView(bytes.buffer);
+  bytes.set(encodeText(profile.name, abi.TEE_LOAD_IPA - abi.TEE_NAME), abi.TEE_NAME);
   putQuad(row, abi.TEE_LOAD_IPA, profile.loadIpa);
   putQuad(row, abi.TEE_ENTRY_IPA, profile.entryIpa);
   for (const [at, key] of ROW_WORDS) row.setUint32(at, profile[key], true);
-  if (deviceTree === undefined) return;
-  row.setUint32(abi.TEE_DEVICE_TREE_SIZE, deviceTree.bytes.length, true);
-  row.setUint32(abi.TEE_DEVICE_TREE_MEMORY, deviceTree.memoryOffset, true);
-  putQuad(row, abi.TEE_DEVICE_TREE_OFFSET, place.deviceTree);
+  row.setUint32(abi.TEE_DEVICE_TREE_MEMORY, deviceTree?.memoryOffset ?? 0, true);
+  return bytes;
 }
 
-function decodeRow(bytes: Uint8Array, view: DataView, index: number): TeeEntry {
-  const base = abi.TEE_ROW_BASE + index * abi.TEE_ROW_SIZE;
-  const nameBytes = bytes.subarray(base + abi.TEE_NAME, base + abi.TEE_IMAGE_OFFSET);
-  const words = Object.fromEntries(ROW_WORDS.map(([at, key]) => [key, view.getUint32(base + at, true)]));
-  const treeSize = view.getUint32(base + abi.TEE_DEVICE_TREE_SIZE, true);
+function decodeTee(bytes: Uint8Array, rows: readonly ImageRow[], index: number): TeeEntry {
+  const view = new DataView(
+    bytes.buffer,
+    bytes.byteOffset + abi.TEE_ROW_BASE + index * abi.TEE_ROW_SIZE,
+    abi.TEE_ROW_SIZE,
+  );
+  const nameBytes = new Uint8Array(view.buffer, view.byteOffset + abi.TEE_NAME, abi.TEE_LOAD_IPA);
+  const imageRow = rows[abi.IMAGE_TEE_FIRST + index * abi.IMAGES_PER_TEE]!;
+  const treeRow = rows[abi.IMAGE_TEE_FIRST + index * abi.IMAGES_PER_TEE + 1]!;
+  const words = Object.fromEntries(ROW_WORDS.map(([at, key]) => [key, view.getUint32(at, true)]));
   const profile = {
-    name: new TextDecoder().decode(nameBytes).replace(/\0+$/, ""),
-    loadIpa: getQuad(view, base + abi.TEE_LOAD_IPA),
-    entryIpa: getQuad(view, base + abi.TEE_ENTRY_IPA),
+    name: decodeText(nameBytes),
+    loadIpa: getQuad(view, abi.TEE_LOAD_IPA),
+    entryIpa: getQuad(view, abi.TEE_ENTRY_IPA),
     ...words,
-    hasDeviceTree: treeSize !== 0,
+    hasDeviceTree: treeRow.size !== 0,
   } as TeeProfile;
-  const imageSize = getQuad(view, base + abi.TEE_IMAGE_SIZE);
-  const image = cut(bytes, getQuad(view, base + abi.TEE_IMAGE_OFFSET), imageSize);
-  if (treeSize === 0) return { profile, image };
-  const tree = cut(bytes, getQuad(view, base + abi.TEE_DEVICE_TREE_OFFSET), treeSize);
-  const memoryOffset = view.getUint32(base + abi.TEE_DEVICE_TREE_MEMORY, true);
-  return { profile, image, deviceTree: { bytes: tree, memoryOffset } };
+  const tee = { profile, image: cut(bytes, imageRow), version: imageRow.version };
+  if (treeRow.size === 0) return tee;
+  const memoryOffset = view.getUint32(abi.TEE_DEVICE_TREE_MEMORY, true);
+  return { ...tee, deviceTree: { bytes: cut(bytes, treeRow), memoryOffset } };
 }
 
-function cut(bytes: Uint8Array, offset: number, size: number): Uint8Array {
-  if (offset < FIRST_IMAGE_OFFSET || offset + size > bytes.length) {
-    throw new Error(`boot package: ${size} bytes at ${offset} lie outside`);
+function cut(bytes: Uint8Array, { place, size }: ImageRow): Uint8Array {
+  if (place < abi.BOOT_MANIFEST_SIZE || place + size > bytes.length) {
+    throw new Error(`boot package: ${size} bytes at ${place} lie outside`);
   }
-  return bytes.slice(offset, offset + size);
+  return bytes.slice(place, place + size);
+}
+
+export function sha256(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(createHash("sha256").update(bytes).digest());
 }
 
 function alignUp(value: number): number {

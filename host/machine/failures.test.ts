@@ -37,12 +37,10 @@ test("a full disk is said so, and no half-written flash stays", {
   mkdirSync(small);
   execFileSync("mount", ["-t", "tmpfs", "-o", "size=256k", "tmpfs", small]);
   try {
-    const tees = [{ profile, image: new Uint8Array(MIB) }];
     const writing = writeFlash(join(small, "flash.bin"), {
       monitor: Uint8Array.of(1),
-      tees,
-      ram: layOutRam(2048 * MIB, 4),
-      coreCount: 2,
+      devicePage: new Uint8Array(0),
+      bootPackage: new Uint8Array(MIB),
     });
 
     await assert.rejects(writing, (error: Error) => {

@@ -1,56 +1,52 @@
-// The contents of secure flash 0: the monitor at 0, the boot package (RAM, pool, TEE images) behind it.
+// The contents of secure flash 0: the monitor at 0, the machine's fuses behind it, then the signed boot package.
 
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import {
   BOOT_PACKAGE_PA,
-  DEVICE_TREE_PA,
+  DEVICE_PAGE_PA,
   FLASH_SIZE,
+  MONITOR_TEXT_PA,
   MONITOR_TEXT_SIZE,
   TEE_RAM_IPA,
   TEE_RAM_SIZE,
-  XEN_PA,
 } from "../../abi/memory-map.ts";
 import type { TeeProfile } from "../../el1/tees/profiles.ts";
 import { UserError } from "../errors.ts";
-import { encodeBootPackage, type TeeEntry } from "./boot-package.ts";
-import type { RamLayout } from "./ram-layout.ts";
+import type { TeeEntry } from "./boot-package.ts";
 import { writeAtomically } from "./state.ts";
 import { teeDeviceTree } from "./tee-device-tree.ts";
 import { parseTeeHeader } from "./tee-header.ts";
 
-export interface FlashOptions {
+/** Of an image of the user's own. */
+export const UNKNOWN_VERSION = "unknown";
+
+export interface FlashParts {
   readonly monitor: Uint8Array;
-  readonly tees: readonly TeeEntry[];
-  readonly ram: RamLayout;
-  readonly coreCount: number;
+  /** The machine's fuses (device-page.ts). */
+  readonly devicePage: Uint8Array;
+  readonly bootPackage: Uint8Array;
 }
 
-export function buildFlash({ monitor, tees, ram, coreCount }: FlashOptions): Uint8Array {
+export function buildFlash({ monitor, devicePage, bootPackage }: FlashParts): Uint8Array {
   if (monitor.length === 0 || monitor.length > MONITOR_TEXT_SIZE) {
     throw new Error(`the monitor has ${monitor.length} bytes; 1 to ${MONITOR_TEXT_SIZE} fit`);
   }
-  const bootPackage = encodeBootPackage({
-    ramPa: ram.ramPa,
-    ramSize: ram.ramSize,
-    poolPa: ram.poolPa,
-    poolSize: ram.poolSize,
-    poolTeeOffset: ram.poolTeeOffset,
-    hypervisorPa: XEN_PA,
-    deviceTreePa: DEVICE_TREE_PA,
-    coreCount,
-    tees,
-  });
   const size = BOOT_PACKAGE_PA + bootPackage.length;
   if (size > FLASH_SIZE) throw new Error(`flash contents of ${size} bytes; ${FLASH_SIZE} fit`);
   const flash = new Uint8Array(size);
-  flash.set(monitor, 0);
+  flash.set(monitor, MONITOR_TEXT_PA);
+  flash.set(devicePage, DEVICE_PAGE_PA);
   flash.set(bootPackage, BOOT_PACKAGE_PA);
   return flash;
 }
 
 /** Reads a TEE's image and checks it against the header file beside it, where there is one. */
-export async function readTee(pagerPath: string, profile: TeeProfile): Promise<TeeEntry> {
+export async function readTee(
+  pagerPath: string,
+  profile: TeeProfile,
+  version = UNKNOWN_VERSION,
+): Promise<TeeEntry> {
   const image = await readFile(pagerPath).catch((error: NodeJS.ErrnoException) => {
     throw new UserError("no-image", `the TEE image ${pagerPath} cannot be read (${error.code})`);
   });
@@ -70,11 +66,13 @@ export async function readTee(pagerPath: string, profile: TeeProfile): Promise<T
       "is it the image that the profile describes? (docs/guest-tee-abi.md)",
     );
   if (headerBytes !== undefined) checkTeeHeader(headerBytes, image.length, profile);
-  return profile.hasDeviceTree ? { profile, image, deviceTree: teeDeviceTree() } : { profile, image };
+  const tee = { profile, image, version };
+  return profile.hasDeviceTree ? { ...tee, deviceTree: teeDeviceTree() } : tee;
 }
 
-export async function writeFlash(path: string, options: FlashOptions): Promise<void> {
-  await writeAtomically(path, buildFlash(options));
+/** It holds the machine's secret. */
+export async function writeFlash(path: string, parts: FlashParts): Promise<void> {
+  await writeAtomically(path, buildFlash(parts), 0o600);
 }
 
 function checkTeeHeader(headerBytes: Uint8Array, imageSize: number, profile: TeeProfile): void {

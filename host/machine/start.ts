@@ -1,6 +1,6 @@
 // From nothing to a machine whose dom0 answers: packages, firmware, files, QEMU, Xen, dom0.
 
-import { readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { TEE_PROFILES, type TeeName, type TeeProfile } from "../../el1/tees/profiles.ts";
 import { AgentClient } from "../agent/agent-client.ts";
@@ -14,9 +14,11 @@ import { endProcess, type ProcessIdentity } from "../qemu/process.ts";
 import { QmpClient } from "../qemu/qmp.ts";
 import { hardenXen } from "../rewriter/harden.ts";
 import { buildFirmware } from "../toolchain/build-firmware.ts";
-import { type BootFiles, layOutBoot } from "./boot-files.ts";
+import { type BootFiles, type FirmwareOptions, layOutBoot } from "./boot-files.ts";
+import { DEVICE_FILE, findOrMakeDevice } from "./device.ts";
 import { watchEpitaph } from "./epitaph.ts";
-import { readTee } from "./flash.ts";
+import { readTee, UNKNOWN_VERSION } from "./flash.ts";
+import { findKey } from "./keys.ts";
 import { layOutRam, type RamLayout } from "./ram-layout.ts";
 import { SocketFolder } from "./sockets.ts";
 import { type MachineState, machineFolder, writeAtomically } from "./state.ts";
@@ -47,6 +49,12 @@ export interface MachineOptions {
   readonly hasEdu?: boolean;
   /** A hypervisor of one's own, taken as it is: whoever gives it has hardened it, or wants to see what happens. */
   readonly hypervisor?: string;
+  /** Which key signs what boots (keys.ts). A machine obeys for ever the one of its first start. */
+  readonly key?: string;
+  /** Of the boot package: no lower than the machine's fuses say, or it is refused. */
+  readonly packageVersion?: bigint;
+  /** Called when all files of the machine are written, before it starts: tests damage them. */
+  readonly onLaidOut?: (folder: string) => Promise<void>;
   /** Appended to Xen's command line. */
   readonly xenArguments?: string;
   readonly bootTimeoutMs?: number;
@@ -56,6 +64,8 @@ export interface MachineOptions {
 }
 
 const HARDENED_XEN = "xen-hardened.bin";
+/** Of the packages that this release makes; raised when an older one must not boot any more. */
+export const PACKAGE_VERSION = 1n;
 const MIB = 2 ** 20;
 export const DEFAULTS = {
   coreCount: 2,
@@ -88,13 +98,12 @@ export async function bootMachine(options: MachineOptions): Promise<MachineState
       isCounting: options.isCounting === true,
       hasEdu: options.hasEdu === true,
     },
-    ...(hasMonitor
-      ? { flash: await flashOptions(options.teeImage, profile, images, ram, settings.coreCount, onProgress) }
-      : {}),
+    ...(hasMonitor ? { firmware: await firmwareOptions(options, profile, images, ram, onProgress) } : {}),
   };
   const folder = machineFolder(name);
   // The monitor takes the calls of a hardened one; on a machine without it the hypervisor stays as it was shipped.
   const command = await prepareFolder(folder, files, hasMonitor && options.hypervisor === undefined);
+  await options.onLaidOut?.(folder);
 
   onProgress("starting QEMU");
   const process = await launch(folder, command, options);
@@ -120,25 +129,44 @@ export async function bootMachine(options: MachineOptions): Promise<MachineState
   };
 }
 
-async function flashOptions(
-  teeImage: string | undefined,
+async function firmwareOptions(
+  options: MachineOptions,
   profile: TeeProfile | undefined,
   images: ImageSet,
   ram: RamLayout,
-  coreCount: number,
   onProgress: (line: string) => void,
-): Promise<NonNullable<BootFiles["flash"]>> {
+): Promise<FirmwareOptions> {
   onProgress("building the monitor");
   const { bin } = await buildFirmware();
-  const tee = await readTee(teeImage ?? images.teeImage, profile ?? TEE_PROFILES[images.tee]);
-  return { monitor: await readFile(bin), tees: [tee], ram, coreCount };
+  const { versions } = images;
+  const tee = await readTee(
+    options.teeImage ?? images.teeImage,
+    profile ?? TEE_PROFILES[images.tee],
+    options.teeImage === undefined ? versions.tee : UNKNOWN_VERSION,
+  );
+  const key = await findKey(options.key);
+  const device = await findOrMakeDevice(options.name, key.publicKey);
+  const newest = device.minimumVersion > PACKAGE_VERSION ? device.minimumVersion : PACKAGE_VERSION;
+  return {
+    monitor: await readFile(bin),
+    tees: [tee],
+    ram,
+    versions: {
+      hypervisor: options.hypervisor === undefined ? versions.xen : UNKNOWN_VERSION,
+      dom0Kernel: versions.kernel,
+      dom0Initrd: versions.dom0Initrd,
+    },
+    packageVersion: options.packageVersion ?? newest,
+    ...{ key, device },
+  };
 }
 
-/** The folder of a machine that ran before is emptied: its logs were kept until now. */
+/** The folder of a machine that ran before is emptied, but for its fuses: its logs were kept until now. */
 async function prepareFolder(folder: string, files: BootFiles, mustBeHardened: boolean): Promise<string[]> {
   try {
-    await rm(folder, { recursive: true, force: true });
     await makeFolder(folder);
+    for (const file of await readdir(folder))
+      if (file !== DEVICE_FILE) await rm(join(folder, file), { recursive: true, force: true });
     if (!mustBeHardened) return await layOutBoot(folder, files);
     const { image } = hardenXen(await readFile(files.hypervisor));
     await writeAtomically(join(folder, HARDENED_XEN), image);

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import * as abi from "../../abi/boot-package.ts";
+import { someRamImages } from "../../tests/drivers/packages.ts";
 import { UserError } from "../errors.ts";
 import { decodeBootPackage, encodeBootPackage } from "./boot-package.ts";
 import { readTee } from "./flash.ts";
@@ -41,17 +42,7 @@ test("a resume kernel's profile is data, and reaches the monitor as it stands in
   writeFileSync(join(folder, "sel4.bin"), new Uint8Array(0x200));
 
   const tee = await readTee(join(folder, "sel4.bin"), await readTeeProfile(path));
-  const machine = {
-    ramPa: 0,
-    ramSize: 0,
-    poolPa: 0,
-    poolSize: 0,
-    poolTeeOffset: 0,
-    hypervisorPa: 0,
-    deviceTreePa: 0,
-    coreCount: 2,
-  };
-  const [decoded] = decodeBootPackage(encodeBootPackage({ ...machine, tees: [tee] })).tees;
+  const [decoded] = decodeBootPackage(encodeBootPackage({ ...someRamImages(), tees: [tee] })).tees;
 
   assert.deepEqual(decoded!.profile, {
     name: "sel4",

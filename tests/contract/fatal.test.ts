@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import * as abi from "../../abi/boot-package.ts";
 import * as images from "../../abi/compartment-images.ts";
-import { COMPARTMENT_IMAGES_PA } from "../../abi/memory-map.ts";
+import { BOOT_PACKAGE_PA, COMPARTMENT_IMAGES_PA } from "../../abi/memory-map.ts";
 import { assertFatal, isFatal } from "../drivers/asserts.ts";
 import { esrOf } from "../drivers/exceptions.ts";
 import { aBootPackage, aLab, anUnlockedMachine } from "../drivers/lab.ts";
@@ -18,9 +18,13 @@ suite("what must never happen stops the machine", () => {
     machine.reset();
   };
 
+  const ROW_PA = BOOT_PACKAGE_PA + abi.TEE_ROW_BASE; // the first TEE's
+  const imageRowOf = (tee: number) =>
+    abi.IMAGE_ROW_BASE + (abi.IMAGE_TEE_FIRST + tee * abi.IMAGES_PER_TEE) * abi.IMAGE_ROW_SIZE;
+
   test("no boot package in flash", async () => {
     await assert.rejects(
-      boot((machine) => machine.memory.write(0x100000, 4, 0n)),
+      boot((machine) => machine.memory.write(BOOT_PACKAGE_PA, 4, 0n)),
       (error) => isFatal(error, "FATAL_BOOT_PACKAGE"),
     );
   });
@@ -46,20 +50,19 @@ suite("what must never happen stops the machine", () => {
   test("a boot package without a TEE, or with too many", async () => {
     for (const count of [0n, 9n])
       await assert.rejects(
-        boot((machine) => machine.memory.write(0x100044, 4, count)),
+        boot((machine) => machine.memory.write(BOOT_PACKAGE_PA + abi.BOOT_TEE_COUNT, 4, count)),
         (error) => isFatal(error, "FATAL_BOOT_PACKAGE"),
       );
   });
 
   test("a TEE image that does not fit its RAM: behind it lies the next guest's", async () => {
-    const sizePa = 0x100100 + 0x18; // TEE_IMAGE_SIZE of the first row
+    const sizePa = BOOT_PACKAGE_PA + imageRowOf(0) + abi.IMAGE_SIZE;
     await assert.rejects(
       boot((machine) => machine.memory.write(sizePa, 8, 0xf0_0001n)), // loaded 1 MiB into 16 MiB
       (error) => isFatal(error, "FATAL_BOOT_PACKAGE"),
     );
   });
 
-  const ROW_PA = 0x100100; // the first row
   const badRows: [string, Record<number, number>][] = [
     ["an entry kind that there is not", { [abi.TEE_ENTRY_KIND]: 2 }],
     ["a timer that there is not", { [abi.TEE_TIMER]: 2 }],
@@ -105,7 +108,7 @@ suite("what must never happen stops the machine", () => {
   test("more cores than the monitor has room for, or none", async () => {
     for (const count of [0n, 9n])
       await assert.rejects(
-        boot((machine) => machine.memory.write(0x100040, 4, count)),
+        boot((machine) => machine.memory.write(BOOT_PACKAGE_PA + abi.BOOT_CORE_COUNT, 4, count)),
         (error) => isFatal(error, "FATAL_CORES"),
       );
   });

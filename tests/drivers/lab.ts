@@ -1,12 +1,13 @@
 // A machine with a booted hypervisor, ready for guests: what most tests start from.
 
 import { ENTRY_KIND_VECTOR, FOREIGN_VFIQ, TIMER_CNTPS, WFI_FAULTS } from "../../abi/boot-package.ts";
-import { DEVICE_TREE_PA, TEE_RAM_SIZE, XEN_PA } from "../../abi/memory-map.ts";
+import { TEE_RAM_SIZE } from "../../abi/memory-map.ts";
 import type { TeeProfile } from "../../el1/tees/profiles.ts";
 import type { BootPackage } from "../../host/machine/boot-package.ts";
 import { layOutRam } from "../../host/machine/ram-layout.ts";
 import { decodeStatus, type MonitorStatus, STATUS_SIZE } from "../../host/machine/status.ts";
 import { teeDeviceTree } from "../../host/machine/tee-device-tree.ts";
+import { ramImages } from "../machine/boot-images.ts";
 import type { Core } from "../machine/core.ts";
 import { MachineCheck } from "../machine/errors.ts";
 import { Machine } from "../machine/machine.ts";
@@ -58,11 +59,11 @@ export interface LabOptions {
 
 export function aBootPackage(options: LabOptions = {}): BootPackage {
   const { cores = 2, guests = 2, profile = {}, image = anImage() } = options;
-  const tee = { profile: { ...PROFILE, ...profile }, image };
+  const tee = { profile: { ...PROFILE, ...profile }, image, version: "1" };
   return {
+    version: 1n,
     ...layOutRam(1 << 30, guests),
-    hypervisorPa: XEN_PA,
-    deviceTreePa: DEVICE_TREE_PA,
+    ...ramImages(),
     coreCount: cores,
     tees: [tee.profile.hasDeviceTree ? { ...tee, deviceTree: teeDeviceTree() } : tee],
     ...options.package,

@@ -1,7 +1,7 @@
 // What every core does before it enters the hypervisor: its interrupt interface, the registers that lower levels inherit, and the
 // frame that the return path loads.
 
-import { BOOT_DEVICE_TREE_PA, BOOT_HYPERVISOR_PA } from "../../../abi/boot-package";
+import { IMAGE_DEVICE_TREE, IMAGE_HYPERVISOR } from "../../../abi/boot-package";
 import {
   CNTHCTL_EL2_EL1PCEN,
   CNTHCTL_EL2_EL1PCTEN,
@@ -14,7 +14,7 @@ import {
   SCR_EL3_RW,
 } from "../arm/registers.gen";
 import { SPSR_EL2H_MASKED } from "../arm/values";
-import { readBoot64 } from "../boot-package";
+import { imagePlace } from "../boot-package";
 import {
   isb,
   readICH_VTR_EL2,
@@ -80,7 +80,7 @@ function enterHypervisor(index: u32, entryPa: u64, x0: u64): void {
 
 export function startBootCore(index: u32): void {
   coreArea(index).isOn = 1;
-  enterHypervisor(index, readBoot64(BOOT_HYPERVISOR_PA), readBoot64(BOOT_DEVICE_TREE_PA));
+  enterHypervisor(index, imagePlace(IMAGE_HYPERVISOR), imagePlace(IMAGE_DEVICE_TREE));
   seedRandom(coreArea(index));
   const last = (readICH_VTR_EL2() & ICH_VTR_EL2_LISTREGS_MASK) >> ICH_VTR_EL2_LISTREGS_SHIFT;
   machine().listRegisters = <u32>last + 1;

@@ -8,8 +8,6 @@ import {
   TEE_FOREIGN_INTERRUPT,
   TEE_FOREIGN_INTID,
   TEE_HIDDEN_CAPABILITIES,
-  TEE_IMAGE_OFFSET,
-  TEE_IMAGE_SIZE,
   TEE_LOAD_IPA,
   TEE_TIMER,
   TEE_WFI,
@@ -17,7 +15,7 @@ import {
 import { NORMAL_RAM_IPA, TEE_RAM_IPA, TEE_RAM_SIZE } from "../../../abi/memory-map";
 import { PAGE_GUEST_TEE } from "../../../abi/pages";
 import { EVENT_GUEST_CREATED, EVENT_POOL_EXHAUSTED, FAULT_ADAPTED_SITES } from "../../../abi/status";
-import { defaultProfilePa, packagePa } from "../boot-package";
+import { DEFAULT_TEE, imagePlace, imageSizeOf, packagePa, profilePa, teeImage } from "../boot-package";
 import {
   cleanInvalidateRange,
   copyPhysical,
@@ -81,8 +79,8 @@ function createTee(guest: Guest): void {
   readProfile(guest);
   zeroPhysical(guest.teeRamPa, <u64>TEE_RAM_SIZE);
   const imagePa = guest.teeRamPa + readPhysical64(guest.profilePa + <u64>TEE_LOAD_IPA) - <u64>TEE_RAM_IPA;
-  const imageSize = readPhysical64(guest.profilePa + <u64>TEE_IMAGE_SIZE);
-  copyPhysical(imagePa, packagePa(readPhysical64(guest.profilePa + <u64>TEE_IMAGE_OFFSET)), imageSize);
+  const imageSize = imageSizeOf(teeImage(DEFAULT_TEE));
+  copyPhysical(imagePa, packagePa(imagePlace(teeImage(DEFAULT_TEE))), imageSize);
   guest.adaptedSites = adaptImage(guest, imagePa, imageSize);
   lock(LOCK_MEMORY);
   assignTeeRam(guest.teeRamPa, <u64>TEE_RAM_SIZE, PAGE_GUEST_TEE, guest.slot);
@@ -114,7 +112,7 @@ function createTee(guest: Guest): void {
 }
 
 function readProfile(guest: Guest): void {
-  const pa = defaultProfilePa();
+  const pa = profilePa(DEFAULT_TEE);
   guest.profilePa = pa;
   guest.entryKind = readPhysical32(pa + <u64>TEE_ENTRY_KIND);
   guest.coreCount = readPhysical32(pa + <u64>TEE_CORE_COUNT);

@@ -1,19 +1,15 @@
 // The device tree that a TEE gets in x2: a template from the boot package, in which the monitor fills in where the N
 // world's RAM is. The template's `reg` of /memory holds two big-endian (base, size) pairs; the second stays empty.
 
-import {
-  TEE_DEVICE_TREE_MEMORY,
-  TEE_DEVICE_TREE_OFFSET,
-  TEE_DEVICE_TREE_SIZE,
-} from "../../../abi/boot-package";
+import { TEE_DEVICE_TREE_MEMORY } from "../../../abi/boot-package";
 import {
   NORMAL_RAM_HIGH_IPA_GIB,
   NORMAL_RAM_IPA,
   TEE_DEVICE_TREE_IPA,
   TEE_RAM_IPA,
 } from "../../../abi/memory-map";
-import { packagePa } from "../boot-package";
-import { copyPhysical, readPhysical32, readPhysical64, writePhysical32, writePhysical64 } from "../hw";
+import { DEFAULT_TEE, imagePlace, imageSizeOf, packagePa, teeDeviceTree } from "../boot-package";
+import { copyPhysical, readPhysical32, writePhysical32, writePhysical64 } from "../hw";
 import { Guest } from "./guest";
 
 const PAIR_SIZE: u64 = 16;
@@ -30,10 +26,11 @@ export const NORMAL_RAM_HIGH_IPA: u64 = (<u64>NORMAL_RAM_HIGH_IPA_GIB) << GIB_SH
  * bytes; the second may be 0.
  */
 export function writeTeeDeviceTree(guest: Guest, lowSize: u64, highSize: u64): u64 {
-  const size = readPhysical32(guest.profilePa + <u64>TEE_DEVICE_TREE_SIZE);
+  const row = teeDeviceTree(DEFAULT_TEE);
+  const size = imageSizeOf(row);
   if (size === 0) return 0;
   const pa = guest.teeRamPa + <u64>(TEE_DEVICE_TREE_IPA - TEE_RAM_IPA);
-  copyPhysical(pa, packagePa(readPhysical64(guest.profilePa + <u64>TEE_DEVICE_TREE_OFFSET)), <u64>size);
+  copyPhysical(pa, packagePa(imagePlace(row)), size);
   writeMemory(pa + <u64>readPhysical32(guest.profilePa + <u64>TEE_DEVICE_TREE_MEMORY), lowSize, highSize);
   return <u64>TEE_DEVICE_TREE_IPA;
 }
