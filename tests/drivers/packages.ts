@@ -46,14 +46,14 @@ export function someRamImages(): Omit<BootPackage, "tees"> {
 
 export function someTee(name: string, size: number): TeeEntry {
   const image = Uint8Array.from({ length: size }, (_, index) => (index * 7 + size) & 0xff);
-  const deviceTree = { bytes: new Uint8Array(100).fill(0xdd), memoryOffset: 16 };
+  const deviceTree = { bytes: new Uint8Array(0xffc).fill(0xdd), memoryOffset: 16 };
   return { profile: { ...TEE_PROFILES["optee-4.5"], name }, version: "1.0", image, deviceTree };
 }
 
-/** Two TEEs, the second without a device tree: both kinds of padding and of rows. */
+/** Two TEEs, the second without a device tree. Little is padding: tests try every byte of it. */
 export function aSignedPackage(change: Partial<BootPackage> = {}, key = ROOT_KEY): Uint8Array {
-  const first = someTee("first", 0x1234);
-  const { deviceTree: _, ...second } = someTee("second", 0x40);
+  const first = someTee("first", 0x1ff8);
+  const { deviceTree: _, ...second } = someTee("second", 0xff0);
   const bytes = encodeBootPackage({ ...someRamImages(), tees: [first, second], ...change });
   return signBootPackage(bytes, key.privateKey);
 }

@@ -1,6 +1,7 @@
 // Checks of the monitor and of compartments that matter, each taken away once: the test named with it must notice.
 
 import { ENTRY } from "../drivers/dma.ts";
+import { BOOT_MUTANTS } from "./boot-rows.ts";
 import { COMPARTMENT_MUTANTS } from "./compartment-rows.ts";
 import { ENTRY_MUTANTS } from "./entry-rows.ts";
 import { GUEST_BOOT_MUTANTS } from "./guest-boot-rows.ts";
@@ -382,6 +383,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...COMPARTMENT_MUTANTS,
   ...GUEST_BOOT_MUTANTS,
   ...ENTRY_MUTANTS,
+  ...BOOT_MUTANTS,
 ];
 
 type DmaMutant = Omit<Mutant, "testFile" | "entry">;
