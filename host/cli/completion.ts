@@ -45,9 +45,10 @@ ${options.join("\n")}
     console | exec) words="$words dom0 $("\${COMP_WORDS[0]}" ps --names guests 2>/dev/null)" ;;
     logs) words="$words ${[...LOG_NAMES, "events"].join(" ")} $("\${COMP_WORDS[0]}" ps --names guests 2>/dev/null)" ;;
     test) words="$words check unit boots" ;;
+    keys) words="$words list make show" ;;
     down) words="$words $("\${COMP_WORDS[0]}" ps --names guests 2>/dev/null)" ;;
     cp) words="$words $("\${COMP_WORDS[0]}" ps --names guests 2>/dev/null | sed 's/$/:/')"; compopt -o nospace -o default ;;
-    harden | demo | up) compopt -o default ;;
+    harden | image | demo | up) compopt -o default ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$word"))
 }

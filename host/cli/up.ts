@@ -46,6 +46,8 @@ export default command({
     cores: { type: "string", description: "cores of the machine (2)", valueHint: "N" },
     ram: { type: "string", description: "RAM of the machine in MiB (2048)", valueHint: "MIB" },
     pool: { type: "string", description: "how many guests with a TEE fit at once (4)", valueHint: "N" },
+    image: { type: "string", description: "a boot image that `vtz image` has made", valueHint: "FOLDER" },
+    key: { type: "string", description: "which key signs what boots (development)", valueHint: "NAME" },
     "plain-xen": { type: "boolean", description: "no monitor, no TEEs: for work on the host side" },
   },
   examples: [
@@ -53,12 +55,14 @@ export default command({
     "vtz up --guests 1 --vcpus 1 --tee optee-4.10 --files ./my-tas",
     "vtz up --tee-image sel4.bin --profile sel4.json",
     "vtz up lab.json --machine lab",
+    "vtz up --image release-2 --key release --machine lab",
     "vtz up --disk 512 --network",
     `echo '{ "guests": [{ "name": "web", "vcpus": 2, "memory": 320, "disk": 512, "network": true }] }' > lab.json`,
   ],
   async run({ args }) {
     const config = args.config === undefined ? {} : await readConfig(args.config);
     const request = resolveUp(args, config);
+    refuseOptionsOfImage(args);
     for (const { disk } of request.guests) if (disk !== undefined) await diskSize(disk);
     const progress = new Progress();
     await ensureHost(progress.line);
@@ -71,6 +75,8 @@ export default command({
         ...request.machine,
         lifetime: "detached",
         hasMonitor: args["plain-xen"] !== true,
+        ...(args.image === undefined ? {} : { image: args.image }),
+        ...(args.key === undefined ? {} : { key: args.key }),
         onProgress: progress.line,
       }));
     try {
@@ -86,9 +92,24 @@ export default command({
   },
 });
 
+const OPTIONS_OF_IMAGE = ["tee", "tee-image", "profile", "files", "ram", "cores", "pool"];
+
+function refuseOptionsOfImage({ image, ...args }: Record<string, unknown> & { image?: unknown }): void {
+  if (image === undefined) return;
+  const option = [...OPTIONS_OF_IMAGE, "plain-xen"].find(
+    (name) => args[name] !== undefined && args[name] !== false,
+  );
+  if (option === undefined) return;
+  throw new UserError(
+    "usage",
+    `--${option}: an image that is made cannot be changed`,
+    "make another: `vtz image`",
+  );
+}
+
 /** What a machine is made of is settled when it starts. */
 function refuseMachineOptions(args: Record<string, unknown>, name: string): void {
-  for (const option of ["tee", "tee-image", "profile", "files", "ram", "cores", "pool", "plain-xen"]) {
+  for (const option of [...OPTIONS_OF_IMAGE, "image", "key", "plain-xen"]) {
     if (args[option] === undefined || args[option] === false) continue;
     throw new UserError(
       "machine-runs",

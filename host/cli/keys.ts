@@ -1,0 +1,42 @@
+// vtz keys: the keys that sign boot packages.
+
+import { UserError } from "../errors.ts";
+import { keyNames, keyPath, makeKey, readKey, type SigningKey } from "../machine/keys.ts";
+import { command, jsonOption, say, sayJson } from "./command.ts";
+import { table } from "./table.ts";
+
+export default command({
+  name: "keys",
+  description: "Keys that sign what boots: list them, make one, show the public half",
+  args: {
+    action: { type: "positional", required: false, description: "list, make or show (list)" },
+    key: { type: "positional", required: false, description: "its name" },
+    ...jsonOption,
+  },
+  examples: ["vtz keys", "vtz keys make release", "vtz keys show release"],
+  async run({ args }) {
+    const { action = "list", key } = args;
+    if (action === "list") return list(args.json === true);
+    if (action !== "make" && action !== "show")
+      throw new UserError("usage", `no action “${action}”`, "one of: list make show");
+    if (key === undefined) throw new UserError("usage", `which key to ${action}?`, `vtz keys ${action} NAME`);
+    const found = action === "make" ? await makeKey(key) : await readKey(key);
+    if (args.json === true) sayJson(describe(found));
+    else say(publicHex(found));
+  },
+});
+
+async function list(isJson: boolean): Promise<void> {
+  const keys = await Promise.all((await keyNames()).map((name) => readKey(name)));
+  if (isJson) return sayJson(keys.map(describe));
+  if (keys.length === 0) return say("no keys; the development key is made when it is first used");
+  say(table([["KEY", "PUBLIC"], ...keys.map((key) => [key.name, publicHex(key)])]));
+}
+
+function describe(key: SigningKey): object {
+  return { name: key.name, publicKey: publicHex(key), path: keyPath(key.name) };
+}
+
+function publicHex({ publicKey }: SigningKey): string {
+  return Buffer.from(publicKey).toString("hex");
+}
