@@ -216,7 +216,7 @@ function watModule(): string {
     const parameters = operands.length === 0 ? "" : `(param ${operands.join(" ")})`;
     return `(func (export "${name}") ${parameters} (result ${result}) ${body})`;
   });
-  return `(module (memory (export "memory") 4 4) (data (i32.const 16) "\\80\\ff\\7f\\01 awkward bytes \\fe\\81") ${functions.join("\n")})`;
+  return `(module (memory (export "memory") 4 4) (data (i32.const 16) "\\80\\ff\\7f\\01 awkward bytes #-/~ \\fe\\81") ${functions.join("\n")})`;
 }
 
 /** Reads lines of an operation and three operands; answers with the result or "trap". */

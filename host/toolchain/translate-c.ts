@@ -82,7 +82,7 @@ function readableNames(text: string): string {
     .replaceAll(/(el30x2Fmonitor|sel0)0x2F/g, "")
     .replaceAll("0x2F", "__")
     .replaceAll("0x2D", "_")
-    .replaceAll("0x23", "_")
+    .replaceAll(/(?<=\w)0x23/g, "_") // of a name: constants have this byte too
     .replaceAll("0x7Elib", "lib");
 }
 
