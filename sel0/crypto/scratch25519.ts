@@ -22,7 +22,7 @@ export const SCALAR_WIDE: usize = SCRATCH + 0x340; // 16 words
 // point25519.ts
 export const POINT_TEMPORARIES: usize = SCRATCH + 0x400; // 8 elements
 export const POINT_SELECTED: usize = SCRATCH + 0x700;
-export const POINT_ORDER_8: usize = SCRATCH + 0x880;
+export const POINT_TIMES_4: usize = SCRATCH + 0x880;
 export const POINT_MULTIPLES: usize = SCRATCH + 0xa00; // 16 points
 // ed25519.ts
 export const ED25519_HASH: usize = SCRATCH + 0x1e00; // 64 bytes

@@ -1,4 +1,5 @@
-// One mutant: a copy of the monitor with one place changed, built, and the test that must fail on it.
+// One mutant: a copy of the monitor or of a compartment with one place changed, built, and the test that must fail on
+// it.
 
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -9,10 +10,11 @@ import { compileWasm } from "../../host/toolchain/compile-wasm.ts";
 import { firmwareSources } from "../../host/toolchain/layout.ts";
 
 export interface Mutant {
-  /** What the monitor no longer does. */
+  /** What the monitor or the compartment no longer does. */
   readonly name: string;
-  /** Where `file` is, if not in el3/monitor; then what is there from `entry` on is what is built and tested. */
+  /** Of the project; el3/monitor if none is named. What lies below sel0 is compiled from `entry` on, or by its test. */
   readonly folder?: string;
+  /** Below the folder. */
   readonly file: string;
   /** Must stand there exactly once. */
   readonly text: string;
@@ -28,6 +30,11 @@ export type Outcome = "killed" | "survived" | "no such test";
 
 const COPIED = ["el3/monitor", "el3/runtime", "el3/fixture", "el3/link", "el3/vectors", "sel0", "abi"];
 
+/** From the project's folder, or from the copy's. */
+export function mutatedFile({ folder = "el3/monitor", file }: Mutant): string {
+  return join(folder, file);
+}
+
 /** Builds the mutant and runs its test on it. Throws if the mutation does not apply or does not compile. */
 export async function runMutant(mutant: Mutant): Promise<Outcome> {
   const root = await mkdtemp(join(tmpdir(), "vtz-mutant-"));
@@ -36,7 +43,9 @@ export async function runMutant(mutant: Mutant): Promise<Outcome> {
     for (const folder of COPIED)
       await cp(join(projectFolder, folder), join(root, folder), { recursive: true });
     await symlink(join(projectFolder, "node_modules"), join(root, "node_modules"));
-    await mutate(join(root, folderOf(mutant), mutant.file), mutant);
+    await mutate(join(root, mutatedFile(mutant)), mutant);
+    if (mutant.folder?.startsWith("sel0") === true && mutant.entry === undefined)
+      return await judge(mutant, root);
     const wasm = join(root, "monitor.wasm");
     const { entry = firmwareSources.entry } = mutant;
     await compileWasm({ ...firmwareSources, root, entry }, wasm, join(root, "asc.log"));
@@ -44,10 +53,6 @@ export async function runMutant(mutant: Mutant): Promise<Outcome> {
   } finally {
     await rm(root, { recursive: true, force: true });
   }
-}
-
-export function folderOf(mutant: Mutant): string {
-  return mutant.folder ?? "el3/monitor";
 }
 
 async function mutate(path: string, { name, file, text, replacement }: Mutant): Promise<void> {
@@ -61,7 +66,7 @@ async function mutate(path: string, { name, file, text, replacement }: Mutant): 
 }
 
 /** Tests take the mutant by its wasm, or compile a part of its tree (tests/drivers/measure.ts, compartment.ts). */
-async function judge({ testFile, test }: Mutant, root: string, wasm: string): Promise<Outcome> {
+async function judge({ testFile, test }: Mutant, root: string, wasm?: string): Promise<Outcome> {
   const pattern = test.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
   const { failed, stdout } = await execa(
     process.execPath,

@@ -3,12 +3,14 @@
 import { ENTRY } from "../drivers/dma.ts";
 import { BOOT_MUTANTS } from "./boot-rows.ts";
 import { COMPARTMENT_MUTANTS } from "./compartment-rows.ts";
+import { CRYPTO_MUTANTS } from "./crypto-rows.ts";
 import { ENTRY_MUTANTS } from "./entry-rows.ts";
 import { GUEST_BOOT_MUTANTS } from "./guest-boot-rows.ts";
 import { GUEST_MUTANTS } from "./guest-rows.ts";
 import { LOCKDOWN_MUTANTS } from "./lockdown-rows.ts";
 import { MEMORY_MUTANTS } from "./memory-rows.ts";
 import type { Mutant } from "./mutate.ts";
+import { RANDOM_MUTANTS } from "./random-rows.ts";
 import { STORE_MUTANTS } from "./store-rows.ts";
 import { SWITCH_MUTANTS } from "./switch-rows.ts";
 
@@ -384,6 +386,8 @@ export const MUTANTS: readonly Mutant[] = [
   ...GUEST_BOOT_MUTANTS,
   ...ENTRY_MUTANTS,
   ...BOOT_MUTANTS,
+  ...CRYPTO_MUTANTS,
+  ...RANDOM_MUTANTS,
 ];
 
 type DmaMutant = Omit<Mutant, "testFile" | "entry">;

@@ -215,9 +215,12 @@ test("the equation is that without the cofactor", () => {
   }
 });
 
-test("a key that is no point is refused", () => {
-  const signature = signatureOf(SEED, PUBLIC_KEY, MESSAGE)!;
-  assert.equal(accepts(littleEndian(2n), MESSAGE, signature), false);
+test("a key that is no point is refused, also for the R that would come out of calculating with it", () => {
+  const noPoint = littleEndian(2n);
+  publicKeyOf(SEED); // leaves zeros where a decoded point would be: then all that is calculated is zeros
+
+  assert.equal(accepts(noPoint, MESSAGE, new Uint8Array(64)), false);
+  assert.equal(accepts(noPoint, MESSAGE, signatureOf(SEED, PUBLIC_KEY, MESSAGE)!), false);
 });
 
 test("nothing is signed with another's public key", () => {

@@ -1,11 +1,11 @@
-// The tests of the monitor bite: each of its checks, taken away, is missed by the test that is said to guard it.
+// The tests of the monitor and of compartments bite: each of its checks, taken away, is missed by the test that is said to guard it.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { projectFolder } from "../../host/paths.ts";
-import { folderOf, runMutant } from "../mutants/mutate.ts";
+import { mutatedFile, runMutant } from "../mutants/mutate.ts";
 import { MUTANTS, QUICK_COUNT } from "../mutants/rows.ts";
 
 const { VTZ_FULL } = process.env;
@@ -14,7 +14,7 @@ const rows = VTZ_FULL === "1" ? MUTANTS : MUTANTS.slice(0, QUICK_COUNT);
 test("each mutant's text stands once in its file, and its test exists", async () => {
   for (const mutant of MUTANTS) {
     const { name, file, text, testFile, test: title } = mutant;
-    const source = await readFile(join(projectFolder, folderOf(mutant), file), "utf8");
+    const source = await readFile(join(projectFolder, mutatedFile(mutant)), "utf8");
     assert.equal(source.split(text).length - 1, 1, `“${name}”: its text in ${file}`);
     // A name may be made of parts: its first words are enough to notice a test that is gone.
     const tests = await readFile(join(projectFolder, "tests", testFile), "utf8");
