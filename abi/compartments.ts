@@ -4,6 +4,7 @@
 
 // Their numbers: places in sel0/manifest.ts.
 export const COMPARTMENT_RANDOM: u32 = 0;
+export const COMPARTMENT_BOOT: u32 = 1;
 
 /** Inputs and outputs of a call that do not fit into registers; copied in before it and out after it. */
 export const COMPARTMENT_MESSAGE_PTR: u32 = 0x1000;

@@ -90,3 +90,4 @@ export const FAULT_EXCEPTION: u32 = 4; // an exception that a TEE has no reason 
 export const FAULT_CALL: u32 = 5; // an SMC of the dispatcher's ABI at the wrong moment: x0
 export const FAULT_CORE_ON: u32 = 6; // a core's CPU_ON entry did not succeed: core
 export const FAULT_STUCK: u32 = 7; // it never left although interrupts waited: ELR
+export const FAULT_IMAGE: u32 = 8; // the image in its RAM is not the one that was signed: BOOT_REFUSED_*

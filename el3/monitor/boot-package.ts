@@ -1,13 +1,11 @@
-// Reads the boot package (abi/boot-package.ts) that the host wrote behind the monitor into secure flash.
+// Reads the boot package (abi/boot-package.ts) behind the monitor in secure flash, once it was accepted (boot/verify.ts).
 
 import {
-  BOOT_MAGIC,
-  BOOT_MAGIC_HIGH,
-  BOOT_MAGIC_LOW,
   BOOT_TEE_COUNT,
   ENTRY_KIND_RESUME,
   FOREIGN_NONE,
   FOREIGN_VIRQ,
+  IMAGE_NAME,
   IMAGE_PLACE,
   IMAGE_ROW_BASE,
   IMAGE_ROW_SIZE,
@@ -20,7 +18,6 @@ import {
   TEE_FOREIGN_INTERRUPT,
   TEE_FOREIGN_INTID,
   TEE_LOAD_IPA,
-  TEE_MAX,
   TEE_ROW_BASE,
   TEE_ROW_SIZE,
   TEE_TIMER,
@@ -36,6 +33,7 @@ import {
   TEE_RAM_SIZE,
 } from "../../abi/memory-map";
 import { INTID_SPI_FIRST } from "./arm/gic.gen";
+import { PAGE_SIZE } from "./arm/page-tables.gen";
 import { fatal, readPhysical32, readPhysical64 } from "./hw";
 import { TEE_CORE_MAX } from "./storage";
 import { FATAL_BOOT_PACKAGE } from "./trace/epitaph";
@@ -44,14 +42,9 @@ const PACKAGE_PA: u64 = <u64>BOOT_PACKAGE_PA;
 /** What the monitor fills in of a device tree: two pairs of 64 bits (guests/device-tree.ts). */
 const MEMORY_PAIRS_SIZE: u64 = 32;
 
-/** Stops the machine if what lies in flash is not a boot package. */
-export function checkBootPackage(): void {
-  const magic = readPhysical64(PACKAGE_PA + <u64>BOOT_MAGIC);
-  if (magic !== (((<u64>BOOT_MAGIC_HIGH) << 32) | <u64>BOOT_MAGIC_LOW))
-    fatal(FATAL_BOOT_PACKAGE, PACKAGE_PA, magic);
-  const teeCount = readBoot32(BOOT_TEE_COUNT);
-  if (teeCount < 1 || teeCount > TEE_MAX) fatal(FATAL_BOOT_PACKAGE, <u64>BOOT_TEE_COUNT, <u64>teeCount);
-  for (let index: u32 = 0; index < teeCount; index++) checkTee(index);
+/** Stops the machine if a profile of a package that was accepted (boot/verify.ts) is not to be followed. */
+export function checkProfiles(): void {
+  for (let index: u32 = 0; index < readBoot32(BOOT_TEE_COUNT); index++) checkTee(index);
 }
 
 /** A profile is believed where it chooses, not where it could reach beyond its TEE: behind its RAM is the next guest's. */
@@ -69,6 +62,7 @@ function fitsItsRam(rowPa: u64, index: u32): bool {
   return (
     imageSize <= <u64>TEE_RAM_SIZE &&
     loadIpa >= <u64>TEE_RAM_IPA &&
+    (loadIpa & (PAGE_SIZE - 1)) === 0 &&
     loadIpa - <u64>TEE_RAM_IPA <= <u64>TEE_RAM_SIZE - imageSize &&
     treeSize <= loadIpa - <u64>TEE_DEVICE_TREE_IPA &&
     (treeSize === 0 || treeMemory + MEMORY_PAIRS_SIZE <= treeSize)
@@ -120,6 +114,14 @@ export function teeImage(index: u32): u32 {
 
 export function teeDeviceTree(index: u32): u32 {
   return teeImage(index) + 1;
+}
+
+export function imageCount(): u32 {
+  return teeImage(readBoot32(BOOT_TEE_COUNT));
+}
+
+export function imageNamePa(row: u32): u64 {
+  return packagePa(<u64>(IMAGE_ROW_BASE + row * IMAGE_ROW_SIZE + IMAGE_NAME));
 }
 
 /** Where the image of a row lies: PA in RAM, or for a TEE's offset in the package. */

@@ -46,7 +46,7 @@ export function coreAreaPtr(core: u32): usize {
 
 export function bootMachine(core: u32): usize {
   coreArea(core).index = core;
-  initialiseMachine();
+  initialiseMachine(coreArea(core));
   startBootCore(core);
   return currentFrame(coreArea(core));
 }

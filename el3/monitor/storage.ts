@@ -4,7 +4,6 @@ import { Compartment } from "./compartments/compartment";
 import { Smmu } from "./dma/smmu";
 import { Guest } from "./guests/guest";
 import { Machine } from "./machine";
-import { Sha256State } from "./measure/sha256-state";
 import { Store } from "./memory/store-instruction";
 import { TreeWalk } from "./memory/tree-walk";
 import { CoreArea } from "./worlds/core-area";
@@ -30,7 +29,7 @@ const TREE_WALK: usize = memory.data(128, 64);
 const STORES: usize = memory.data(1024, 64); // CORE_MAX × STORE_RECORD_SIZE
 const STORE_UNDO: usize = memory.data(64, 64); // the entries that one store changes
 const TEE_CORES: usize = memory.data(98304, 64); // GUEST_MAX × TEE_CORE_MAX × WORLD_CONTEXT_SIZE
-const SHA256_STATE: usize = memory.data(384, 64);
+const MEASUREMENT: usize = memory.data(32, 64);
 const COMPARTMENTS: usize = memory.data(4096, 64); // COMPARTMENT_ROWS_MAX × COMPARTMENT_RECORD_SIZE
 const DISPLACED_EL1: usize = memory.data(1536, 64); // CORE_MAX × EL1_CONTEXT_SIZE
 const SMMU: usize = memory.data(64, 64);
@@ -97,9 +96,9 @@ export function displacedEl1(core: u32): usize {
   return DISPLACED_EL1 + <usize>core * EL1_CONTEXT_SIZE;
 }
 
-/** One computation at a time: whoever measures holds one lock meanwhile (measure/sha256.ts). */
-export function sha256State(): Sha256State {
-  return changetype<Sha256State>(SHA256_STATE);
+/** 64 bits of what lockdown has measured; `index` is below 4. */
+export function measurementPtr(index: u32): usize {
+  return MEASUREMENT + ((<usize>index) << 3);
 }
 
 // Locks, in the order in which they may be taken.

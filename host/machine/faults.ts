@@ -1,6 +1,7 @@
 // Why a guest's TEE has stopped, in words: the monitor's event of it, explained.
 
 import * as abi from "../../abi/status.ts";
+import { explainRefusal } from "./boot-refusals.ts";
 import type { MonitorStatus } from "./status.ts";
 
 const REASONS: Record<number, (detail: string) => string> = {
@@ -11,6 +12,7 @@ const REASONS: Record<number, (detail: string) => string> = {
   [abi.FAULT_EXCEPTION]: (esr) => `it caused an exception (see \`vtz decode ESR_EL2 ${esr}\`)`,
   [abi.FAULT_CALL]: (x0) => `it made the dispatcher's call ${x0} at the wrong moment`,
   [abi.FAULT_CORE_ON]: (core) => `its core ${Number(core)} did not come up`,
+  [abi.FAULT_IMAGE]: (status) => `its image was refused: ${explainRefusal(Number(status))}`,
   [abi.FAULT_STUCK]: (elr) => `it did not leave although interrupts waited (at ${elr})`,
 };
 

@@ -3,8 +3,8 @@
 import * as abi from "../../abi/boot-compartment.ts";
 import { decodeImageRows, isInPackage } from "../../host/machine/image-rows.ts";
 import { ramContents } from "../machine/boot-images.ts";
+import { ROOT_KEY } from "../machine/root-key.ts";
 import { aCompartment } from "./compartment.ts";
-import { ROOT_KEY } from "./packages.ts";
 
 export const lab = await aCompartment("sel0/boot/main.ts");
 

@@ -12,11 +12,6 @@ import { passGate } from "../../host/toolchain/wasm-gate.ts";
 export interface Measure {
   isForbidden(instruction: number): number;
   findForbidden(pagePa: bigint): number;
-  sha256Begin(): void;
-  sha256Page(pagePa: bigint): void;
-  sha256Tail(pa: bigint, size: bigint): void;
-  sha256End(): void;
-  sha256Word(index: number): number;
 }
 
 export interface MeasureLab {
@@ -38,23 +33,6 @@ export async function aMeasureLab(memorySize = 0x10000): Promise<MeasureLab> {
   };
   const instance = new WebAssembly.Instance(await WebAssembly.compile(wasm), { hw });
   return { measure: instance.exports as unknown as Measure, memory, wasm, c };
-}
-
-/** The digest of a message that lies at physical address 0, absorbed as pages and a tail. */
-export function digestOf({ measure, memory }: MeasureLab, message: Uint8Array): string {
-  memory.fill(0xa5);
-  memory.set(message);
-  const wholeSize = message.length - (message.length % 0x1000);
-  measure.sha256Begin();
-  for (let pa = 0; pa < wholeSize; pa += 0x1000) measure.sha256Page(BigInt(pa));
-  if (message.length > wholeSize) measure.sha256Tail(BigInt(wholeSize), BigInt(message.length - wholeSize));
-  measure.sha256End();
-  return digestWords(measure);
-}
-
-export function digestWords(measure: Measure): string {
-  const words = [0, 1, 2, 3, 4, 5, 6, 7].map((index) => measure.sha256Word(index) >>> 0);
-  return words.map((word) => word.toString(16).padStart(8, "0")).join("");
 }
 
 let result: Promise<{ wasm: Uint8Array; c: string }> | undefined;

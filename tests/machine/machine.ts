@@ -15,8 +15,9 @@ import {
   SMMU_SIZE,
 } from "../../abi/memory-map.ts";
 import { PAGE_STAGE1_TABLE, PAGE_STAGE2_TABLE } from "../../abi/pages.ts";
-import { type BootPackage, encodeBootPackage } from "../../host/machine/boot-package.ts";
+import { type BootPackage, encodeBootPackage, signBootPackage } from "../../host/machine/boot-package.ts";
 import { type DevicePage, encodeDevicePage } from "../../host/machine/device-page.ts";
+import { ramContents } from "./boot-images.ts";
 import type { ForcedEnd } from "./compartments.ts";
 import { Core } from "./core.ts";
 import { Devices } from "./devices.ts";
@@ -26,6 +27,7 @@ import { imports, isTimerOn, Parked } from "./hw.ts";
 import { importNames, type MonitorExports, type MonitorModule } from "./monitor.ts";
 import { pageRecord } from "./page-records.ts";
 import { PhysicalMemory } from "./physical-memory.ts";
+import { ROOT_KEY } from "./root-key.ts";
 import { Smmu } from "./smmu.ts";
 import { word } from "./source-words.ts";
 import { Tlb, TranslationCache } from "./translation.ts";
@@ -39,7 +41,7 @@ const WAITS_MAX = 1000;
 /** The same on every model machine. */
 export const DEVICE: DevicePage = {
   minimumVersion: 0n,
-  rootKey: new Uint8Array(32).fill(0x11),
+  rootKey: ROOT_KEY.publicKey,
   secret: new Uint8Array(32).fill(0x22),
   identity: new Uint8Array(32).fill(0x33),
   bootSeed: new Uint8Array(64).fill(0x44),
@@ -87,7 +89,9 @@ export class Machine {
     this.tlbs = this.cores.map(() => new Tlb());
     this.el2Tlbs = this.cores.map(() => new TranslationCache());
     this.current = this.cores[0]!;
-    this.memory.load(BOOT_PACKAGE_PA, encodeBootPackage(bootPackage));
+    const packageBytes = signBootPackage(encodeBootPackage(bootPackage), ROOT_KEY.privateKey);
+    this.memory.load(BOOT_PACKAGE_PA, packageBytes);
+    for (const [pa, bytes] of ramContents()) this.memory.load(pa, bytes);
     this.memory.load(COMPARTMENT_IMAGES_PA, module.compartmentImages);
     this.memory.load(DEVICE_PAGE_PA, encodeDevicePage(DEVICE));
     this.compartments = module.compartments;

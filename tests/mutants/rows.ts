@@ -236,11 +236,11 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a page is measured but for its last block",
-    file: "measure/sha256.ts",
-    text: "addBlocks(pagePa, MEASURED_PAGE_SIZE);",
-    replacement: "addBlocks(pagePa, MEASURED_PAGE_SIZE - 64);",
-    testFile: "unit/sha256.test.ts",
-    test: "messages of several pages and any tail",
+    file: "measure/measurement.ts",
+    text: "BOOT_MEASURE_PART, PAGE_SIZE, 0, 0)",
+    replacement: "BOOT_MEASURE_PART, PAGE_SIZE - 64, 0, 0)",
+    testFile: "contract/verified-boot.test.ts",
+    test: "the measurement is SHA-256",
   },
   {
     name: "the normal world's virtual timer is not put back",

@@ -10,7 +10,8 @@ import { COMPARTMENT_WINDOW_SIZE } from "../../abi/compartments.ts";
 import { decodeImageRows } from "../../host/machine/image-rows.ts";
 import { verifyManifest } from "../../host/machine/verify-package.ts";
 import { call, compare, imagesOf, lab, lend, open } from "../drivers/boot-compartment.ts";
-import { aKey, aSignedPackage, ROOT_KEY, resigned, someTee } from "../drivers/packages.ts";
+import { aSignedPackage, resigned, someTee } from "../drivers/packages.ts";
+import { aKey, ROOT_KEY } from "../machine/root-key.ts";
 
 const TEE_COUNT = 2;
 const good = aSignedPackage();

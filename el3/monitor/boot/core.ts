@@ -36,6 +36,7 @@ import {
 import { beginWatch } from "../hypervisor/lockdown";
 import { seedRandom } from "../random/random";
 import { coreArea, machine } from "../storage";
+import { CoreArea } from "../worlds/core-area";
 import { clearRegisters } from "../worlds/exception-frame";
 import { stopTimer } from "../worlds/timer";
 import { frameOf } from "../worlds/world-context";
@@ -50,14 +51,17 @@ const SCTLR_EL2_AT_ENTRY: u64 = 0x30c50830;
 /** RES1 bits; no trap. */
 const CPTR_EL2_AT_ENTRY: u64 = 0x33ff;
 
-/** Sets this core up and points its frame at `entryPa` in EL2. */
-function enterHypervisor(index: u32, entryPa: u64, x0: u64): void {
-  const core = coreArea(index);
+/** What this core needs before it can call a compartment. */
+export function prepareCore(core: CoreArea): void {
   writeSCR_EL3(SCR_FOR_NORMAL_WORLD); // first: EL2's registers exist for EL3 only then
   isb();
-  initialiseCoreInterrupts(index);
+  initialiseCoreInterrupts(core.index);
   core.timerTicks = u64.MAX_VALUE; // whatever it was before: off
   stopTimer(core);
+}
+
+/** Sets this core up and points its frame at `entryPa` in EL2. */
+function enterHypervisor(core: CoreArea, entryPa: u64, x0: u64): void {
   writeMDCR_EL3(0);
   writeCPTR_EL3(0);
   writeCNTFRQ_EL0(COUNTER_FREQUENCY);
@@ -80,7 +84,7 @@ function enterHypervisor(index: u32, entryPa: u64, x0: u64): void {
 
 export function startBootCore(index: u32): void {
   coreArea(index).isOn = 1;
-  enterHypervisor(index, imagePlace(IMAGE_HYPERVISOR), imagePlace(IMAGE_DEVICE_TREE));
+  enterHypervisor(coreArea(index), imagePlace(IMAGE_HYPERVISOR), imagePlace(IMAGE_DEVICE_TREE));
   seedRandom(coreArea(index));
   const last = (readICH_VTR_EL2() & ICH_VTR_EL2_LISTREGS_MASK) >> ICH_VTR_EL2_LISTREGS_SHIFT;
   machine().listRegisters = <u32>last + 1;
@@ -95,5 +99,6 @@ export function startSecondaryCore(index: u32): void {
   core.vbarEl2 = 0;
   core.requestedVttbrEl2 = 0;
   core.ttbr0El2 = 0;
-  enterHypervisor(index, core.entryPa, core.entryContext);
+  prepareCore(core);
+  enterHypervisor(core, core.entryPa, core.entryContext);
 }

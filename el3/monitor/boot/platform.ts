@@ -12,7 +12,7 @@ import { POOL_EMPTY_ROOT_OFFSET, POOL_PAGES_OFFSET, TEE_RAM_SIZE } from "../../.
 import { PAGE_RECORD_SIZE } from "../../../abi/pages";
 import { EVENT_MONITOR_BOOTED } from "../../../abi/status";
 import { LEVEL_SHIFT_2, PAGE_SHIFT, PAGE_SIZE } from "../arm/page-tables.gen";
-import { checkBootPackage, readBoot32, readBoot64 } from "../boot-package";
+import { checkProfiles, readBoot32, readBoot64 } from "../boot-package";
 import { initialiseCompartments } from "../compartments/images";
 import { initialiseDma } from "../dma/initialise";
 import { writeTrappingVectors } from "../exceptions/trapping-vectors";
@@ -22,7 +22,10 @@ import { CORE_MAX, GUEST_MAX, guestAt, machine } from "../storage";
 import { FATAL_BOOT_PACKAGE, FATAL_CORES } from "../trace/epitaph";
 import { recordEvent } from "../trace/events";
 import { initialiseStatus } from "../trace/status";
+import { CoreArea } from "../worlds/core-area";
+import { prepareCore } from "./core";
 import { initialiseDistributor, takeSmmuInterrupts } from "./gic";
+import { verifyImages, verifyPackage } from "./verify";
 
 /** 20 ms at 62.5 MHz. */
 const PREEMPTION_TICKS: u32 = 1250000;
@@ -30,9 +33,12 @@ const PREEMPTION_TICKS: u32 = 1250000;
 /** Tables of level 2 for a direct map that consists of blocks of 1 GiB. */
 const UPPER_TABLES_SIZE: u64 = 0x10_0000;
 
-export function initialiseMachine(): void {
-  checkBootPackage();
+export function initialiseMachine(core: CoreArea): void {
   initialiseCompartments();
+  initialiseDistributor();
+  prepareCore(core);
+  verifyPackage(core);
+  checkProfiles();
   const it = machine();
   it.ramPa = readBoot64(BOOT_RAM_PA);
   it.ramSize = readBoot64(BOOT_RAM_SIZE);
@@ -41,6 +47,7 @@ export function initialiseMachine(): void {
   it.coreCount = readBoot32(BOOT_CORE_COUNT);
   if (it.coreCount < 1 || it.coreCount > CORE_MAX) fatal(FATAL_CORES, <u64>it.coreCount, 0);
   it.preemptionTicks = PREEMPTION_TICKS;
+  verifyImages(core);
   layOutPool();
   forgetTees();
   const slots = (it.poolPa + it.poolSize - it.teePoolPa) / <u64>TEE_RAM_SIZE;
@@ -50,7 +57,6 @@ export function initialiseMachine(): void {
   initialisePages();
   writeTrappingVectors();
   initialiseStatus();
-  initialiseDistributor();
   initialiseDma();
   takeSmmuInterrupts();
   recordEvent(EVENT_MONITOR_BOOTED, 0, it.poolPa, it.poolSize);

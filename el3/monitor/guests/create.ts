@@ -1,5 +1,6 @@
 // A VM becomes a guest: its TEE gets RAM from the pool, its image, tables and first core, all before the VM's first instruction.
 
+import { BOOT_ACCEPTED } from "../../../abi/boot-compartment";
 import {
   TEE_ADAPTED_SITES,
   TEE_CORE_COUNT,
@@ -14,11 +15,17 @@ import {
 } from "../../../abi/boot-package";
 import { NORMAL_RAM_IPA, TEE_RAM_IPA, TEE_RAM_SIZE } from "../../../abi/memory-map";
 import { PAGE_GUEST_TEE } from "../../../abi/pages";
-import { EVENT_GUEST_CREATED, EVENT_POOL_EXHAUSTED, FAULT_ADAPTED_SITES } from "../../../abi/status";
-import { DEFAULT_TEE, imagePlace, imageSizeOf, packagePa, profilePa, teeImage } from "../boot-package";
+import {
+  EVENT_GUEST_CREATED,
+  EVENT_POOL_EXHAUSTED,
+  FAULT_ADAPTED_SITES,
+  FAULT_IMAGE,
+} from "../../../abi/status";
+import { reportImage } from "../boot/refuse";
+import { placeImage } from "../boot/verify";
+import { DEFAULT_TEE, imageSizeOf, profilePa, teeDeviceTree, teeImage } from "../boot-package";
 import {
   cleanInvalidateRange,
-  copyPhysical,
   dsbSy,
   icIalluis,
   isb,
@@ -34,10 +41,11 @@ import { guestAt, LOCK_GUESTS, LOCK_MEMORY, machine, TEE_CORE_MAX, teeCoreAt } f
 import { recordEvent } from "../trace/events";
 import { publishGuest, publishMachine, statusRowPa } from "../trace/status";
 import { clearTeeCore } from "../worlds/claim";
+import { CoreArea } from "../worlds/core-area";
 import { HCR_FOR_TEE } from "../worlds/switch";
 import { initialiseTeeCore, startTeeCore } from "../worlds/tee-start";
 import { adaptImage } from "./adapt";
-import { NORMAL_RAM_HIGH_IPA, writeTeeDeviceTree } from "./device-tree";
+import { deviceTreePa, NORMAL_RAM_HIGH_IPA, writeTeeDeviceTree } from "./device-tree";
 import { faultTee } from "./fault";
 import { GUEST_STATE_BOOTING, GUEST_STATE_NONE, Guest } from "./guest";
 import { guestWithVttbr } from "./lookup";
@@ -48,15 +56,15 @@ import { buildTeeStage2, normalRamSize } from "./stage2";
  * The guest of the VM with this VTTBR_EL2, made now if there is none yet. Null, with an event, if the pool has no slot left; the VM
  * then never gets a TEE. A new guest can be found by other cores only when it is complete.
  */
-export function findOrCreateGuest(normalVttbr: u64): Guest | null {
+export function findOrCreateGuest(core: CoreArea, normalVttbr: u64): Guest | null {
   lock(LOCK_GUESTS);
   let guest = guestWithVttbr(normalVttbr);
-  if (guest === null) guest = createGuest(normalVttbr);
+  if (guest === null) guest = createGuest(core, normalVttbr);
   unlock(LOCK_GUESTS);
   return guest;
 }
 
-function createGuest(normalVttbr: u64): Guest | null {
+function createGuest(core: CoreArea, normalVttbr: u64): Guest | null {
   for (let slot: u32 = 0; slot < machine().guestSlots; slot++) {
     const guest = guestAt(slot);
     if (guest.state !== GUEST_STATE_NONE) continue;
@@ -65,7 +73,7 @@ function createGuest(normalVttbr: u64): Guest | null {
     guest.id = ++machine().guestsCreated;
     guest.normalVttbr = normalVttbr;
     guest.createdTicks = readCNTPCT_EL0();
-    createTee(guest);
+    createTee(core, guest);
     return guest;
   }
   refuseVm(normalVttbr);
@@ -74,14 +82,13 @@ function createGuest(normalVttbr: u64): Guest | null {
 }
 
 /** Fills the TEE's RAM from the boot package and prepares its first core. The record was zero before. */
-function createTee(guest: Guest): void {
+function createTee(core: CoreArea, guest: Guest): void {
   guest.teeRamPa = machine().teePoolPa + <u64>guest.slot * <u64>TEE_RAM_SIZE;
   readProfile(guest);
   zeroPhysical(guest.teeRamPa, <u64>TEE_RAM_SIZE);
-  const imagePa = guest.teeRamPa + readPhysical64(guest.profilePa + <u64>TEE_LOAD_IPA) - <u64>TEE_RAM_IPA;
-  const imageSize = imageSizeOf(teeImage(DEFAULT_TEE));
-  copyPhysical(imagePa, packagePa(imagePlace(teeImage(DEFAULT_TEE))), imageSize);
-  guest.adaptedSites = adaptImage(guest, imagePa, imageSize);
+  const refusal = placeImages(core, guest);
+  if (refusal === <u64>BOOT_ACCEPTED)
+    guest.adaptedSites = adaptImage(guest, imagePaOf(guest), imageSizeOf(teeImage(DEFAULT_TEE)));
   lock(LOCK_MEMORY);
   assignTeeRam(guest.teeRamPa, <u64>TEE_RAM_SIZE, PAGE_GUEST_TEE, guest.slot);
   guest.teeVttbr = buildTeeStage2(guest);
@@ -104,11 +111,31 @@ function createTee(guest: Guest): void {
   lock(LOCK_MEMORY); // whoever finds it under this lock finds it whole
   guest.state = GUEST_STATE_BOOTING;
   unlock(LOCK_MEMORY);
-  if (guest.adaptedSites !== readPhysical32(guest.profilePa + <u64>TEE_ADAPTED_SITES)) {
+  if (refusal !== <u64>BOOT_ACCEPTED) {
+    faultTee(guest, FAULT_IMAGE, refusal);
+  } else if (guest.adaptedSites !== readPhysical32(guest.profilePa + <u64>TEE_ADAPTED_SITES)) {
     faultTee(guest, FAULT_ADAPTED_SITES, <u64>guest.adaptedSites);
   }
   publishMachine();
   publishGuest(guest);
+}
+
+/** Image and device tree, as they were signed: BOOT_ACCEPTED, or why the TEE may not run. */
+function placeImages(core: CoreArea, guest: Guest): u64 {
+  const row = teeImage(DEFAULT_TEE);
+  const treeRow = teeDeviceTree(DEFAULT_TEE);
+  const status = placeImage(core, row, imagePaOf(guest));
+  if (status !== <u64>BOOT_ACCEPTED) {
+    reportImage(row, status);
+    return status;
+  }
+  const treeStatus = placeImage(core, treeRow, deviceTreePa(guest));
+  if (treeStatus !== <u64>BOOT_ACCEPTED) reportImage(treeRow, treeStatus);
+  return treeStatus;
+}
+
+function imagePaOf(guest: Guest): u64 {
+  return guest.teeRamPa + readPhysical64(guest.profilePa + <u64>TEE_LOAD_IPA) - <u64>TEE_RAM_IPA;
 }
 
 function readProfile(guest: Guest): void {

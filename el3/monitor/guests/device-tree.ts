@@ -8,8 +8,8 @@ import {
   TEE_DEVICE_TREE_IPA,
   TEE_RAM_IPA,
 } from "../../../abi/memory-map";
-import { DEFAULT_TEE, imagePlace, imageSizeOf, packagePa, teeDeviceTree } from "../boot-package";
-import { copyPhysical, readPhysical32, writePhysical32, writePhysical64 } from "../hw";
+import { DEFAULT_TEE, imageSizeOf, teeDeviceTree } from "../boot-package";
+import { readPhysical32, writePhysical32, writePhysical64 } from "../hw";
 import { Guest } from "./guest";
 
 const PAIR_SIZE: u64 = 16;
@@ -21,17 +21,22 @@ const GIB_SHIFT: u64 = 30;
 /** IPA of the N world's second bank of RAM. */
 export const NORMAL_RAM_HIGH_IPA: u64 = (<u64>NORMAL_RAM_HIGH_IPA_GIB) << GIB_SHIFT;
 
+/** Where the template is copied to. */
+export function deviceTreePa(guest: Guest): u64 {
+  return guest.teeRamPa + <u64>(TEE_DEVICE_TREE_IPA - TEE_RAM_IPA);
+}
+
 /**
- * Writes the tree into the TEE's RAM and returns its IPA, or 0 if the profile has none. The sizes are those of the N world's two banks, in
+ * Fills in the template in the TEE's RAM and returns its IPA, or 0 if the profile has none. The sizes are those of the N world's two banks, in
  * bytes; the second may be 0.
  */
 export function writeTeeDeviceTree(guest: Guest, lowSize: u64, highSize: u64): u64 {
-  const row = teeDeviceTree(DEFAULT_TEE);
-  const size = imageSizeOf(row);
-  if (size === 0) return 0;
-  const pa = guest.teeRamPa + <u64>(TEE_DEVICE_TREE_IPA - TEE_RAM_IPA);
-  copyPhysical(pa, packagePa(imagePlace(row)), size);
-  writeMemory(pa + <u64>readPhysical32(guest.profilePa + <u64>TEE_DEVICE_TREE_MEMORY), lowSize, highSize);
+  if (imageSizeOf(teeDeviceTree(DEFAULT_TEE)) === 0) return 0;
+  writeMemory(
+    deviceTreePa(guest) + <u64>readPhysical32(guest.profilePa + <u64>TEE_DEVICE_TREE_MEMORY),
+    lowSize,
+    highSize,
+  );
   return <u64>TEE_DEVICE_TREE_IPA;
 }
 

@@ -33,7 +33,7 @@ import {
   writeVTTBR_EL2,
 } from "../hw";
 import { Machine } from "../machine";
-import { sha256Word } from "../measure/sha256";
+import { MEASUREMENT_WORDS, measurementWord } from "../measure/measurement";
 import { isStage2Format } from "../memory/formats";
 import { examineMemory, lockDownMemory } from "../memory/lockdown";
 import { CORE_MAX, coreArea, LOCK_MEMORY, machine } from "../storage";
@@ -63,7 +63,7 @@ export function lockDown(core: CoreArea, vttbr: u64): void {
   if (compareAndSwap32(statePtr(), NOT_YET, UNDER_WAY) === NOT_YET) {
     const others = othersOf(core);
     if (others !== 0) holdCores(others);
-    performLockdown(vttbr);
+    performLockdown(core, vttbr);
     storeRelease32(statePtr(), DONE);
     if (others !== 0) releaseCores();
   } else {
@@ -83,14 +83,14 @@ export function beginWatch(core: CoreArea): void {
 /** The watch's timer has fired. A hypervisor that loads roots without asking would never come to its lockdown. */
 export function watchForVm(core: CoreArea): void {
   const frame = frameOf(changetype<usize>(core));
-  if (!isEl2(frame.spsrEl3)) refuseUnasked(frame.elrEl3);
+  if (!isEl2(frame.spsrEl3)) refuseUnasked(core, frame.elrEl3);
   beginWatch(core);
 }
 
 /** A VM runs, and nobody has looked at what the hypervisor may execute: that is to be said first. */
-function refuseUnasked(elr: u64): void {
+function refuseUnasked(core: CoreArea, elr: u64): void {
   lock(LOCK_MEMORY);
-  examineMemory(readTTBR0_EL2() & TABLE_OUTPUT_ADDRESS_MASK);
+  examineMemory(core, readTTBR0_EL2() & TABLE_OUTPUT_ADDRESS_MASK);
   fatal(FATAL_NO_LOCKDOWN, readVTTBR_EL2(), elr);
 }
 
@@ -136,7 +136,7 @@ function othersOf(core: CoreArea): u32 {
   return others;
 }
 
-function performLockdown(vttbr: u64): void {
+function performLockdown(core: CoreArea, vttbr: u64): void {
   const vtcr = readVTCR_EL2();
   if (!isStage2Format(vtcr)) fatal(FATAL_STAGE2_FORMAT, vtcr, vttbr);
   const ttbr0El2 = readTTBR0_EL2();
@@ -147,7 +147,7 @@ function performLockdown(vttbr: u64): void {
   machine().mairEl2 = readMAIR_EL2();
   machine().vtcrEl2 = vtcr;
   lock(LOCK_MEMORY);
-  lockDownMemory(ttbr0El2 & TABLE_OUTPUT_ADDRESS_MASK);
+  lockDownMemory(core, ttbr0El2 & TABLE_OUTPUT_ADDRESS_MASK);
   mapTrappingVectors(ttbr0El2);
   mapHypervisorVectors();
   unlock(LOCK_MEMORY);
@@ -169,17 +169,13 @@ function checkCores(ttbr0El2: u64): void {
   }
 }
 
-/** 64 bits of the measurement, the first ones first. */
-function digestPair(index: u32): u64 {
-  return ((<u64>sha256Word(2 * index)) << 32) | <u64>sha256Word(2 * index + 1);
-}
-
 function report(vttbr: u64): void {
   const it = machine();
   recordEvent(EVENT_LOCKDOWN, 0, vttbr, it.hardenedSites);
   recordEvent(EVENT_DEPRIVILEGED, 0, it.textPages, it.stage1Tables);
-  recordEvent(EVENT_MEASURED, 0, digestPair(0), digestPair(1));
-  recordEvent(EVENT_MEASURED, 0, digestPair(2), digestPair(3));
-  for (let index: u32 = 0; index < 4; index++) publishMeasurement(index, digestPair(index));
+  recordEvent(EVENT_MEASURED, 0, measurementWord(0), measurementWord(1));
+  recordEvent(EVENT_MEASURED, 0, measurementWord(2), measurementWord(3));
+  for (let index: u32 = 0; index < MEASUREMENT_WORDS; index++)
+    publishMeasurement(index, measurementWord(index));
   publishProtection();
 }

@@ -12,9 +12,10 @@ import {
 import { PAGE_SIZE, STAGE1_AP_READ_ONLY, STAGE1_CONTIGUOUS } from "../arm/page-tables.gen";
 import { dsbSy, fatal, readPhysical32, readSCTLR_EL2, readTCR_EL2, writePhysical64 } from "../hw";
 import { findForbidden } from "../measure/forbidden";
-import { sha256Begin, sha256End, sha256Page } from "../measure/sha256";
+import { beginMeasurement, endMeasurement, measurePage } from "../measure/measurement";
 import { machine } from "../storage";
 import { FATAL_FORBIDDEN_INSTRUCTION, FATAL_STAGE1, FATAL_STAGE1_CONTROL } from "../trace/epitaph";
+import { CoreArea } from "../worlds/core-area";
 import { isForbiddenDevice } from "./devices";
 import { isDirectMap, makeReadOnly, settle } from "./direct-map";
 import { buildDirectMap, findDirectMap } from "./direct-map-build";
@@ -31,8 +32,8 @@ const HARDENED_SITE: u32 = INSTRUCTION_SMC | (HARDENING_CALL << INSTRUCTION_SMC_
 const HARDENED_SITE_MASK: u32 = INSTRUCTION_SMC_MATCH_MASK | (HARDENING_CALL << INSTRUCTION_SMC_IMM16_SHIFT);
 
 /** Under LOCK_MEMORY. `rootPa` is what TTBR0_EL2 names on every core. */
-export function lockDownMemory(rootPa: u64): void {
-  examineMemory(rootPa);
+export function lockDownMemory(core: CoreArea, rootPa: u64): void {
+  examineMemory(core, rootPa);
   machine().stage1RootPa = rootPa;
   findDirectMap(rootPa);
   buildDirectMap(rootPa);
@@ -44,9 +45,9 @@ export function lockDownMemory(rootPa: u64): void {
 }
 
 /** Gives tables and text their state; stops the machine at the first thing that is not as it must be. Under LOCK_MEMORY. */
-export function examineMemory(rootPa: u64): void {
+export function examineMemory(core: CoreArea, rootPa: u64): void {
   checkControl();
-  recordTree(rootPa);
+  recordTree(core, rootPa);
 }
 
 function checkControl(): void {
@@ -56,9 +57,9 @@ function checkControl(): void {
 }
 
 /** Gives every table and every executable page its state. No other core runs, and devices are stopped before a page is read. */
-function recordTree(rootPa: u64): void {
+function recordTree(core: CoreArea, rootPa: u64): void {
   recordTablePage(rootPa, 0, 0, 0);
-  sha256Begin();
+  beginMeasurement(core);
   const walk = beginWalk(rootPa, 0, 0);
   for (let step = nextOf(walk); step !== WALK_END; step = nextOf(walk)) {
     if (step !== WALK_ENTRY) continue;
@@ -66,10 +67,10 @@ function recordTree(rootPa: u64): void {
       recordTablePage(tablePa(walk.entry), walk.level + 1, walk.address, walk.entryPa);
       enterTable(walk);
     } else {
-      recordLeaf(walk);
+      recordLeaf(core, walk);
     }
   }
-  sha256End();
+  endMeasurement(core);
 }
 
 function recordTablePage(pa: u64, level: u32, base: u64, entryPa: u64): void {
@@ -80,7 +81,7 @@ function recordTablePage(pa: u64, level: u32, base: u64, entryPa: u64): void {
   machine().stage1Tables++;
 }
 
-function recordLeaf(walk: TreeWalk): void {
+function recordLeaf(core: CoreArea, walk: TreeWalk): void {
   const pa = leafPa(walk.entry, walk.level);
   const size = leafSize(walk.level);
   const it = machine();
@@ -88,10 +89,11 @@ function recordLeaf(walk: TreeWalk): void {
   if (isPools || isForbiddenDevice(pa, size)) fatal(FATAL_STAGE1, walk.entryPa, walk.entry);
   if (!isExecutable(walk.entry)) return;
   if (isWritable(walk.entry)) fatal(FATAL_STAGE1, walk.entryPa, walk.entry);
-  for (let offset: u64 = 0; offset < size; offset += PAGE_SIZE) recordTextPage(walk.entryPa, pa + offset);
+  for (let offset: u64 = 0; offset < size; offset += PAGE_SIZE)
+    recordTextPage(core, walk.entryPa, pa + offset);
 }
 
-function recordTextPage(entryPa: u64, pa: u64): void {
+function recordTextPage(core: CoreArea, entryPa: u64, pa: u64): void {
   const isPlace = isTablePlace(pa);
   const state = isPlace ? pageState(pa) : <u32>PAGE_STAGE1_TABLE;
   if (state !== PAGE_FREE && state !== PAGE_HYPERVISOR_TEXT) fatal(FATAL_STAGE1, entryPa, pa);
@@ -101,7 +103,7 @@ function recordTextPage(entryPa: u64, pa: u64): void {
     fatal(FATAL_FORBIDDEN_INSTRUCTION, pa + <u64>offset, <u64>readPhysical32(pa + <u64>offset));
   if (state === PAGE_FREE) machine().textPages++;
   recordText(pa);
-  sha256Page(pa);
+  measurePage(core, pa);
   machine().hardenedSites += hardenedSitesIn(pa);
 }
 

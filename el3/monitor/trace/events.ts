@@ -13,10 +13,11 @@ import {
 } from "../../../abi/status";
 import { dsbSy, lock, readCNTPCT_EL0, readPhysical64, unlock, writePhysical32, writePhysical64 } from "../hw";
 import { LOCK_EVENTS } from "../storage";
-import { statusPa } from "./status";
+import { hasStatusPage, statusPa } from "./status";
 
 /** Appends an event. `guestId` 0 means none; the arguments' meaning stands beside each EVENT_* word. */
 export function recordEvent(kind: u32, guestId: u64, argument0: u64, argument1: u64): void {
+  if (!hasStatusPage()) return;
   lock(LOCK_EVENTS);
   const countPa = statusPa() + <u64>STATUS_EVENT_COUNT;
   const count = readPhysical64(countPa);

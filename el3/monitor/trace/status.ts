@@ -45,6 +45,11 @@ export function statusPa(): u64 {
   return machine().poolPa + <u64>POOL_STATUS_OFFSET;
 }
 
+/** Not before the boot package, which says where it is, was accepted. */
+export function hasStatusPage(): bool {
+  return machine().poolPa !== 0;
+}
+
 export function initialiseStatus(): void {
   zeroPhysical(statusPa(), 0x10000);
   writePhysical32(statusPa() + <u64>STATUS_GUEST_SLOTS, machine().guestSlots);
@@ -82,6 +87,7 @@ export function publishViolations(): void {
 }
 
 export function publishCompartments(): void {
+  if (!hasStatusPage()) return;
   writePhysical64(statusPa() + <u64>STATUS_COMPARTMENT_CALLS, machine().compartmentCalls);
   writePhysical64(statusPa() + <u64>STATUS_COMPARTMENT_FAULTS, machine().compartmentFaults);
 }

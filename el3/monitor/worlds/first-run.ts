@@ -17,7 +17,7 @@ import { frameOf } from "./world-context";
 export function startGuest(core: CoreArea): void {
   returnToFault(core);
   const vttbr = core.requestedVttbrEl2;
-  const guest = findOrCreateGuest(vttbr);
+  const guest = findOrCreateGuest(core, vttbr);
   if (guest === null)
     showNormalWorld(core); // the pool is exhausted: the VM runs without a TEE
   else if (isTeeAwaited(guest)) bootTee(core, guest, vttbr);
