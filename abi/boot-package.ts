@@ -42,7 +42,13 @@ export const TEE_ADAPTED_SITES: u32 = 0x34; // u32, secure-timer instructions th
 export const TEE_WFI: u32 = 0x38; // u32, WFI_*
 export const TEE_HIDDEN_CAPABILITIES: u32 = 0x3c; // u32, bits cleared in the answer to OPTEE_SMC_EXCHANGE_CAPABILITIES
 export const TEE_DEVICE_TREE_MEMORY: u32 = 0x40; // u32, offset in the template of 2 big-endian (base, size) u64 pairs
-export const TEE_ROW_END: u32 = 0x44; // zero from here on
+// The node below /firmware that shows the TEE to its guest (abi/guest-boot-compartment.ts): texts, each with a zero at
+// its end; no name = no node. They lie as GUEST_BOOT_NODE_NAME to GUEST_BOOT_METHOD do.
+export const TEE_NODE_NAME: u32 = 0x44; // 16 bytes
+export const TEE_NODE_COMPATIBLE: u32 = 0x54; // 32 bytes
+export const TEE_NODE_METHOD: u32 = 0x74; // 8 bytes
+export const TEE_NODE_END: u32 = 0x7c;
+export const TEE_ROW_END: u32 = 0x7c; // zero from here on
 
 export const IMAGE_ROW_BASE: u32 = 0x500;
 export const IMAGE_ROW_SIZE: u32 = 0x80;

@@ -18,12 +18,11 @@ export const GUEST_BOOT_ENTRY_IPA: u32 = 0x10; // u64, where its first instructi
 export const GUEST_BOOT_ENTRY_BYTES: u32 = 0x18; // the 64 bytes there, or zeros: Linux's Image header, if it is one
 export const GUEST_BOOT_ENTRY_BYTES_SIZE: u32 = 64;
 export const GUEST_BOOT_NODE_NAME: u32 = 0x60; // the node's name below /firmware
-export const GUEST_BOOT_NODE_NAME_SIZE: u32 = 32;
-export const GUEST_BOOT_COMPATIBLE: u32 = 0x80; // its properties
-export const GUEST_BOOT_COMPATIBLE_SIZE: u32 = 64;
-export const GUEST_BOOT_METHOD: u32 = 0xc0;
-export const GUEST_BOOT_METHOD_SIZE: u32 = 16;
-export const GUEST_BOOT_REQUEST_SIZE: u32 = 0xd0;
+export const GUEST_BOOT_NODE_NAME_SIZE: u32 = 16;
+export const GUEST_BOOT_COMPATIBLE: u32 = 0x70; // its properties
+export const GUEST_BOOT_COMPATIBLE_SIZE: u32 = 32;
+export const GUEST_BOOT_METHOD: u32 = 0x90;
+export const GUEST_BOOT_METHOD_SIZE: u32 = 8;
 
 // --- answered; zeros where nothing is known ---------------------------------------------------------------------
 export const GUEST_BOOT_FLAGS: u32 = 0x400; // u32, GUEST_BOOT_HAS_*

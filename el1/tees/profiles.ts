@@ -3,6 +3,13 @@
 
 import { ENTRY_KIND_VECTOR, FOREIGN_VFIQ, TIMER_CNTPS, WFI_FAULTS } from "../../abi/boot-package.ts";
 
+/** What Linux finds below /firmware in its device tree. */
+export interface TeeNode {
+  readonly name: string;
+  readonly compatible: string;
+  readonly method: string;
+}
+
 export interface TeeProfile {
   readonly name: string;
   readonly loadIpa: number;
@@ -19,7 +26,12 @@ export interface TeeProfile {
   readonly hiddenCapabilities: number;
   /** Whether it finds a device tree in x2. */
   readonly hasDeviceTree: boolean;
+  /** A TEE without one is not looked for by its guest's Linux. */
+  readonly node?: TeeNode;
 }
+
+/** Linux: Documentation/devicetree/bindings/arm/firmware/linaro,optee-tz.yaml. */
+export const OPTEE_NODE: TeeNode = { name: "optee", compatible: "linaro,optee-tz", method: "smc" };
 
 // OPTEE_SMC_SEC_CAP_ASYNC_NOTIF: its interrupt 219 is not an interrupt that a Xen guest has.
 const ASYNC_NOTIFICATIONS = 0x20;
@@ -38,6 +50,7 @@ const debianOptee = {
   wfi: WFI_FAULTS,
   hiddenCapabilities: ASYNC_NOTIFICATIONS | RESERVED_SHARED_MEMORY,
   hasDeviceTree: true,
+  node: OPTEE_NODE,
 } as const;
 
 export const TEE_PROFILES = {

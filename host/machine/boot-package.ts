@@ -2,7 +2,7 @@
 
 import { createHash, type KeyObject, sign } from "node:crypto";
 import * as abi from "../../abi/boot-package.ts";
-import type { TeeProfile } from "../../el1/tees/profiles.ts";
+import type { TeeNode, TeeProfile } from "../../el1/tees/profiles.ts";
 import { decodeImageRows, decodeText, encodeImageRow, encodeText, type ImageRow } from "./image-rows.ts";
 
 export interface BootPackage {
@@ -150,6 +150,17 @@ function ramImage({ place, size, hash, name, version }: ImageRow): RamImage {
   return { name, version, pa: place, size, hash };
 }
 
+const NODE_TEXTS = [
+  [abi.TEE_NODE_NAME, abi.TEE_NODE_COMPATIBLE, "name"],
+  [abi.TEE_NODE_COMPATIBLE, abi.TEE_NODE_METHOD, "compatible"],
+  [abi.TEE_NODE_METHOD, abi.TEE_NODE_END, "method"],
+] as const;
+
+function decodeNode(row: Uint8Array): TeeNode {
+  const texts = NODE_TEXTS.map(([at, end, key]) => [key, decodeText(row.subarray(at, end))]);
+  return Object.fromEntries(texts) as unknown as TeeNode;
+}
+
 function encodeTeeRow({ profile, deviceTree }: TeeEntry): Uint8Array {
   const bytes = new Uint8Array(abi.TEE_ROW_SIZE);
   const row = new DataView(bytes.buffer);
@@ -158,6 +169,10 @@ function encodeTeeRow({ profile, deviceTree }: TeeEntry): Uint8Array {
   putQuad(row, abi.TEE_ENTRY_IPA, profile.entryIpa);
   for (const [at, key] of ROW_WORDS) row.setUint32(at, profile[key], true);
   row.setUint32(abi.TEE_DEVICE_TREE_MEMORY, deviceTree?.memoryOffset ?? 0, true);
+  const { node } = profile;
+  // One byte less: a zero ends each.
+  if (node !== undefined)
+    for (const [at, end, key] of NODE_TEXTS) bytes.set(encodeText(node[key], end - at - 1), at);
   return bytes;
 }
 
@@ -177,6 +192,9 @@ function decodeTee(bytes: Uint8Array, rows: readonly ImageRow[], index: number):
     entryIpa: getQuad(view, abi.TEE_ENTRY_IPA),
     ...words,
     hasDeviceTree: treeRow.size !== 0,
+    ...(view.getUint8(abi.TEE_NODE_NAME) === 0
+      ? {}
+      : { node: decodeNode(new Uint8Array(view.buffer, view.byteOffset)) }),
   } as TeeProfile;
   const tee = { profile, image: cut(bytes, imageRow), version: imageRow.version };
   if (treeRow.size === 0) return tee;

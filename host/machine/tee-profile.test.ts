@@ -6,6 +6,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import * as abi from "../../abi/boot-package.ts";
+import {
+  GUEST_BOOT_COMPATIBLE,
+  GUEST_BOOT_METHOD,
+  GUEST_BOOT_METHOD_SIZE,
+  GUEST_BOOT_NODE_NAME,
+} from "../../abi/guest-boot-compartment.ts";
+import { OPTEE_NODE } from "../../el1/tees/profiles.ts";
 import { someRamImages } from "../../tests/drivers/packages.ts";
 import { UserError } from "../errors.ts";
 import { decodeBootPackage, encodeBootPackage } from "./boot-package.ts";
@@ -23,6 +30,7 @@ const SEL4 = {
   timer: "cntv",
   foreignInterrupts: 40,
   wfi: "leaves",
+  node: false,
 };
 const OPTEE = {
   name: "my-optee",
@@ -68,6 +76,28 @@ test("a vector kernel's: the entry is the load address, if nothing else is said"
   assert.equal(profile.wfi, abi.WFI_FAULTS);
 });
 
+test("its node is OP-TEE's, none, or another", () => {
+  const node = { name: "trusty", compatible: "android,trusty-smc-v1", method: "smc" };
+
+  assert.deepEqual(parseTeeProfile(OPTEE).node, OPTEE_NODE);
+  assert.equal(parseTeeProfile({ ...OPTEE, node: false }).node, undefined);
+  assert.deepEqual(parseTeeProfile({ ...OPTEE, node }).node, node);
+});
+
+test("its node reaches the monitor, its texts as in the request that they are copied to", () => {
+  const tee = { profile: parseTeeProfile(OPTEE), image: new Uint8Array(16), version: "" };
+  const [decoded] = decodeBootPackage(encodeBootPackage({ ...someRamImages(), tees: [tee] })).tees;
+  const row = [abi.TEE_NODE_NAME, abi.TEE_NODE_COMPATIBLE, abi.TEE_NODE_METHOD, abi.TEE_NODE_END];
+  const end = GUEST_BOOT_METHOD + GUEST_BOOT_METHOD_SIZE;
+  const request = [GUEST_BOOT_NODE_NAME, GUEST_BOOT_COMPATIBLE, GUEST_BOOT_METHOD, end];
+
+  assert.deepEqual(decoded!.profile.node, OPTEE_NODE);
+  assert.deepEqual(
+    row.map((offset) => offset - abi.TEE_NODE_NAME),
+    request.map((offset) => offset - GUEST_BOOT_NODE_NAME),
+  );
+});
+
 const refused: [string, object, RegExp][] = [
   ["an unknown word", { ...SEL4, clock: 1 }, /no word “clock”; known: name load/],
   ["no name", { ...SEL4, name: undefined }, /“name” must be a text/],
@@ -93,6 +123,12 @@ const refused: [string, object, RegExp][] = [
   ["sites with cntv", { ...SEL4, adaptedSites: 1 }, /with cntv it must be 0/],
   ["a tree under the image", { ...SEL4, deviceTree: true }, /“load” must be behind it/],
   ["a tree that is a text", { ...OPTEE, deviceTree: "yes" }, /true or false/],
+  ["a node that is a text", { ...OPTEE, node: "optee" }, /“node” must be false, or have name, compatible/],
+  ["a node without a method", { ...OPTEE, node: { name: "a", compatible: "b" } }, /“node”/],
+  ["a node with more", { ...OPTEE, node: { name: "a", compatible: "b", method: "c", d: "e" } }, /“node”/],
+  ["a node's name that is a path", { ...OPTEE, node: { ...OPTEE_NODE, name: "a/b" } }, /“node”/],
+  ["a node's name that is too long", { ...OPTEE, node: { ...OPTEE_NODE, name: "n".repeat(16) } }, /“node”/],
+  ["nothing as a node", { ...OPTEE, node: null }, /“node”/],
   ["a list", [SEL4], /one object/],
 ];
 for (const [name, value, message] of refused) {

@@ -4,7 +4,7 @@
 import { readFile } from "node:fs/promises";
 import * as abi from "../../abi/boot-package.ts";
 import { TEE_DEVICE_TREE_IPA, TEE_INTERRUPT_COUNT, TEE_RAM_IPA, TEE_RAM_SIZE } from "../../abi/memory-map.ts";
-import type { TeeProfile } from "../../el1/tees/profiles.ts";
+import { OPTEE_NODE, type TeeNode, type TeeProfile } from "../../el1/tees/profiles.ts";
 import { UserError } from "../errors.ts";
 
 const KINDS = { vector: abi.ENTRY_KIND_VECTOR, resume: abi.ENTRY_KIND_RESUME };
@@ -24,6 +24,7 @@ const WORDS = [
   "adaptedSites",
   "hiddenCapabilities",
   "deviceTree",
+  "node",
 ] as const;
 type Word = (typeof WORDS)[number];
 type Words = Readonly<Partial<Record<Word, unknown>>>;
@@ -72,6 +73,7 @@ export function parseTeeProfile(value: unknown): TeeProfile {
     wfi: choice(words, "wfi", WFI, "faults"),
     hiddenCapabilities: number(words, "hiddenCapabilities", 0, U32_MAX, 0),
     hasDeviceTree: deviceTreeOf(words),
+    ...nodeOf(words),
   };
   checkTogether(profile);
   return profile;
@@ -92,6 +94,30 @@ function checkTogether(profile: TeeProfile): void {
 function nameOf({ name }: Words): string {
   if (typeof name === "string" && NAME.test(name)) return name;
   throw new RangeError("“name” must be a text of 1 to 15 letters, digits, dots and dashes");
+}
+
+/** As the guest-boot compartment takes them (sel0/guest-boot/message.ts). */
+const NODE_TEXTS = {
+  name: [/^[\w,.+-]+$/, abi.TEE_NODE_COMPATIBLE - abi.TEE_NODE_NAME],
+  compatible: [/^[!-~]+$/, abi.TEE_NODE_METHOD - abi.TEE_NODE_COMPATIBLE],
+  method: [/^[!-~]+$/, abi.TEE_NODE_END - abi.TEE_NODE_METHOD],
+} as const;
+
+/** OP-TEE's if nothing is said: the guests' Linux has that driver. */
+function nodeOf({ node = OPTEE_NODE }: Words): { node?: TeeNode } {
+  if (node === false) return {};
+  const keys = Object.keys(NODE_TEXTS) as (keyof TeeNode)[];
+  const texts = (node ?? {}) as Readonly<Record<string, unknown>>;
+  const isLawful = keys.every((key) => {
+    const [pattern, size] = NODE_TEXTS[key];
+    const text = texts[key];
+    return typeof text === "string" && pattern.test(text) && text.length < size;
+  });
+  if (!isLawful || Object.keys(texts).length !== keys.length)
+    throw new RangeError(
+      `“node” must be false, or have ${keys.join(", ")}, as a device tree can${found(node)}`,
+    );
+  return { node: texts as unknown as TeeNode };
 }
 
 function deviceTreeOf({ deviceTree = false }: Words): boolean {

@@ -8,11 +8,9 @@ import { GUEST_BOOT_TREE_MAX } from "../../abi/guest-boot-compartment";
 /** As large as GUEST_BOOT_TREE_MAX, and a word that nothing reads but a mistake. */
 const COPY: usize = memory.data(0x10008, 8);
 
-/** `available` is within the window. What is behind it in the copy becomes zero, as a call before left its own there. */
+/** `available` is within the window. What a call before left behind that in the copy is no part of the tree (header.ts). */
 export function copySource(available: u32): void {
-  const size = <usize>min(available, GUEST_BOOT_TREE_MAX);
-  memory.copy(COPY, <usize>COMPARTMENT_WINDOW_PTR, size);
-  memory.fill(COPY + size, 0, <usize>GUEST_BOOT_TREE_MAX - size);
+  memory.copy(COPY, <usize>COMPARTMENT_WINDOW_PTR, <usize>min(available, GUEST_BOOT_TREE_MAX));
 }
 
 /** Where `size` bytes at `offset` are; the copy's start if they are not in it, which callers have excluded. */

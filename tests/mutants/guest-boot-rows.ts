@@ -24,14 +24,6 @@ const ROWS: readonly Pick<Mutant, "name" | "file" | "text" | "replacement" | "te
     test: "is larger than what is taken",
   },
   {
-    name: "what a longer tree left in the copy stays",
-    file: "source.ts",
-    text: "  memory.fill(COPY + size, 0, <usize>GUEST_BOOT_TREE_MAX - size);\n",
-    replacement: "",
-    testFile: HOSTILE,
-    test: "what a longer tree left is no part",
-  },
-  {
     name: "any version is known",
     file: "header.ts",
     text: "if (!isVersionKnown())",

@@ -110,8 +110,6 @@ describe("a header is refused", () => {
   });
 
   const rows: [string, number, (value: number) => number][] = [
-    ["the structure is not aligned", FIELD.structure, (offset) => offset + 2],
-    ["the structure's size is not a number of words", SIZES.structure, (size) => size - 2],
     ["the reservations are not aligned", FIELD.reservations, (offset) => offset + 4],
     ["the reservations lie in the header", FIELD.reservations, () => 32],
     ["the reservations lie behind the structure", FIELD.reservations, (offset) => offset + 0x400],
@@ -128,6 +126,19 @@ describe("a header is refused", () => {
   for (const [name, offset, change] of rows) {
     test(`as ${name}`, () => assert.equal(code(withField(offset, change)), abi.GUEST_BOOT_BAD_HEADER));
   }
+
+  test("as the structure is not aligned, or no number of words", () => {
+    const words = blobOfWords([...ROOT, ...CHILD, END_NODE, END, NOP, NOP]); // room for it to be shifted
+    words.writeUInt32BE(7 * 4, SIZES.structure);
+    const shifted = Buffer.from(words);
+    shifted.copyWithin(58, 56, 56 + 7 * 4).writeUInt32BE(58, FIELD.structure);
+    const longer = Buffer.from(words);
+    longer.writeUInt32BE(7 * 4 + 2, SIZES.structure);
+
+    assert.equal(code(words), abi.GUEST_BOOT_DONE);
+    assert.equal(code(shifted), abi.GUEST_BOOT_BAD_HEADER);
+    assert.equal(code(longer), abi.GUEST_BOOT_BAD_HEADER);
+  });
 
   test("as the reservations do not end before the structure", () => {
     const blob = guestBlob();
