@@ -166,7 +166,11 @@ describe("a structure is refused", () => {
     ["it ends within a node", [...ROOT, ...CHILD, END], abi.GUEST_BOOT_BAD_STRUCTURE],
     ["it does not end", [...ROOT, ...CHILD, END_NODE], abi.GUEST_BOOT_BAD_STRUCTURE],
     ["something follows its end", [...ROOT, END_NODE, END, NOP], abi.GUEST_BOOT_BAD_STRUCTURE],
-    ["there are more ends than begins", [...ROOT, END_NODE, END_NODE, END], abi.GUEST_BOOT_BAD_STRUCTURE],
+    [
+      "there are more ends than begins",
+      [...ROOT, END_NODE, END_NODE, BEGIN, named("a"), END],
+      abi.GUEST_BOOT_BAD_STRUCTURE,
+    ],
     ["a token is unknown", [...ROOT, 5, END_NODE, END], abi.GUEST_BOOT_BAD_STRUCTURE],
     [
       "a token is of the other byte order",
@@ -191,9 +195,10 @@ describe("a structure is refused", () => {
     ["a value is cut off", [...ROOT, PROPERTY, 13, 0, 0, END_NODE, END], abi.GUEST_BOOT_BAD_VALUE],
     ["a value is huge", [...ROOT, PROPERTY, 0xffff_ffff, 0, 0, END_NODE, END], abi.GUEST_BOOT_BAD_VALUE],
     ["a property's name is outside", [...ROOT, PROPERTY, 0, 5, END_NODE, END], abi.GUEST_BOOT_BAD_NAME],
+    // Sixteen bytes before the strings stands the name of CHILD.
     [
       "a property's name is nowhere",
-      [...ROOT, PROPERTY, 0, 0xffff_ffff, END_NODE, END],
+      [...ROOT, PROPERTY, 0, 0xffff_fff0, ...CHILD, END_NODE, END],
       abi.GUEST_BOOT_BAD_NAME,
     ],
     ["a property has no name", [...ROOT, PROPERTY, 0, 4, END_NODE, END], abi.GUEST_BOOT_BAD_NAME],
