@@ -64,5 +64,7 @@ export const POOL_HYPERVISOR_VECTORS_OFFSET: u32 = 0x00020000; // a page for eac
 export const POOL_HYPERVISOR_VECTOR_TABLE_OFFSET: u32 = 0x0001f000; // the stage-1 table that maps them
 export const POOL_SMMU_OFFSET: u32 = 0x00200000; // queues, stream table and DMA table (el3/monitor/dma/memory.ts)
 export const POOL_SMMU_SIZE: u32 = 0x00050000;
+export const POOL_BOOT_TREES_OFFSET: u32 = 0x00400000; // a VM's device tree while it is changed (guests/boot-tree.ts)
+export const POOL_BOOT_TREES_SIZE: u32 = 0x00040000; // for each guest slot
 export const POOL_PAGES_OFFSET: u32 = 0x01000000; // the page records (abi/pages.ts), then tables of single pages (boot/platform.ts)
 // Behind them, at the multiple of TEE_RAM_SIZE that the boot package names: RAM of the TEEs, TEE_RAM_SIZE each.

@@ -67,6 +67,7 @@ export const EVENT_DEPRIVILEGED: u32 = 11; // executable pages, stage-1 tables
 export const EVENT_MEASURED: u32 = 12; // 16 bytes of the executable pages' SHA-256, twice
 export const EVENT_DMA_BLOCKED: u32 = 32; // stream ID (bits 31:0) and the SMMU's event number (bits 63:32), address
 export const EVENT_COMPARTMENT_FAULTED: u32 = 34; // compartment (bits 31:0) and operation (63:32), COMPARTMENT_* (63:32) and detail (31:0)
+export const EVENT_GUEST_TREE: u32 = 40; // a VM's device tree: GUEST_BOOT_* or GUEST_TREE_FAULTED; IPA of the new one, or where the old one is wrong
 export const EVENT_DMA_LOST: u32 = 33; // blocked accesses that nobody could record: SMMU_GERROR
 
 // What the hypervisor may not do, and attempted (argument 0 of EVENT_VIOLATION; argument 1 says where).
@@ -75,6 +76,10 @@ export const VIOLATION_STORE: u32 = 2; // a store to a read-only page that may n
 export const VIOLATION_REGISTER: u32 = 3; // another value for a register that is fixed: imm16 of the SMC
 export const VIOLATION_HCR: u32 = 4; // HCR_EL2 with TGE or E2H: the value
 export const VIOLATION_CALL: u32 = 5; // an SMC that nobody wrote: imm16
+
+// Argument 0 of EVENT_GUEST_TREE, beside the codes of abi/guest-boot-compartment.ts: the VM keeps its tree.
+export const GUEST_TREE_FAULTED: u32 = 0x80; // the compartment did not answer
+export const GUEST_TREE_NOT_MAPPED: u32 = 0x81; // the place that it chose is not the VM's to write
 
 // How a compartment has failed (EVENT_COMPARTMENT_FAULTED); the detail is the low word of what stands behind it.
 export const COMPARTMENT_TRAPPED: u32 = 1; // WebAssembly trapped: EPITAPH_TRAP_* of el3/link/wasm-rt.h

@@ -36,6 +36,14 @@ export const COMPARTMENTS: readonly CompartmentRow[] = [
     keepsState: true,
     boundMs: 10_000, // 2 MiB are hashed at a time, on whatever host emulates it
   },
+  {
+    name: "guest-boot",
+    entry: "sel0/guest-boot/main.ts",
+    memoryPages: 20,
+    lentPagesMib: 2,
+    keepsState: false,
+    boundMs: 1000,
+  },
 ];
 
 /** For tests of the boundaries themselves. */

@@ -70,6 +70,7 @@ const EVENT_NAMES: Record<number, string> = {
   [abi.EVENT_MEASURED]: "measured",
   [abi.EVENT_DMA_BLOCKED]: "dma-blocked",
   [abi.EVENT_COMPARTMENT_FAULTED]: "compartment-faulted",
+  [abi.EVENT_GUEST_TREE]: "guest-tree",
   [abi.EVENT_DMA_LOST]: "dma-lost",
 };
 

@@ -45,6 +45,11 @@ export class Guest {
   /** CNTPCT_EL0 when the first of its watched TEE cores is due, or WATCH_NEVER (worlds/watch.ts). */
   watchTicks: u64;
   createdTicks: u64;
+  /** What its device tree says that it is, 32 bytes; zeros if nothing. The toolstack's word, not proven. */
+  identity0: u64;
+  identity1: u64;
+  identity2: u64;
+  identity3: u64;
   // Statistics, mirrored in the status page (abi/status.ts).
   switches: u64;
   foreignInterrupts: u64;

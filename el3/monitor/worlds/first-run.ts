@@ -2,6 +2,7 @@
 // created and booted, and only then does the VM go on. The boot can be preempted like any other run of a TEE; the VM
 // then faults again on the same instruction and the boot continues.
 
+import { showTee } from "../guests/boot-tree";
 import { findOrCreateGuest } from "../guests/create";
 import { Guest, isTeeAwaited } from "../guests/guest";
 import { showGuest } from "../guests/show";
@@ -34,7 +35,10 @@ function bootTee(core: CoreArea, guest: Guest, vttbr: u64): void {
   }
   core.guest = guest; // it cannot be destroyed while its core is claimed
   if (teeCore.isPreempted !== 0) resumeTee(core, guest, teeCore);
-  else enterTee(core, guest, teeCore);
+  else {
+    showTee(core, guest); // once: a boot that has begun is resumed
+    enterTee(core, guest, teeCore);
+  }
 }
 
 /** The N world runs its faulting instruction (again) when it is entered next. */
