@@ -27,7 +27,7 @@ export interface RunningGuest {
 export async function createGuest(dom0: AgentClient, spec: GuestSpec): Promise<number> {
   const files = guestFilePaths(spec.name);
   await dom0.write(guestConfig(spec), files.config);
-  await dom0.write(guestPartialDeviceTree(), files.deviceTree);
+  await dom0.write(guestPartialDeviceTree(spec.name), files.deviceTree);
   if (spec.disk !== undefined) await showDisk(dom0, spec.slot, spec.disk);
   const result = await dom0.exec(`${TOOL} create ${spec.slot} ${files.config}`, {
     timeoutMs: CREATE_TIMEOUT_MS,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { findNode, textProperty } from "../formats/device-tree.ts";
+import { findNode } from "../formats/device-tree.ts";
 import { decodeDeviceTree } from "../formats/fdt.ts";
 import { type GuestSpec, guestConfig, guestFilePaths, guestPartialDeviceTree } from "./guest-config.ts";
 import { allPorts } from "./ports.ts";
@@ -14,7 +14,6 @@ test("a guest's configuration says what was asked for", () => {
   assert.match(config, /^memory = 256$/m);
   assert.match(config, /^extra = ".*console=ttyAMA0.* loglevel=8"$/m);
   assert.ok(config.includes(`device_tree = "${guestFilePaths("alpha").deviceTree}"`));
-  assert.ok(!guestConfig({ ...SPEC, withTee: false }).includes("device_tree"));
 });
 
 test("a guest has a disk and a network card only when asked, each of its slot", () => {
@@ -40,11 +39,16 @@ for (const [change, code] of wrong) {
   });
 }
 
-test("the partial device tree holds the TEE's node where libxl copies from", () => {
-  const tree = decodeDeviceTree(guestPartialDeviceTree());
-  const node = findNode(tree, "/passthrough/optee")!;
-  assert.equal(textProperty(node, "compatible"), "linaro,optee-tz");
-  assert.equal(textProperty(node, "method"), "smc");
+test("the partial device tree holds the guest's identity where libxl copies from, and no node for a TEE", () => {
+  const identities = ["alpha", "beta", "alpha"].map((name) => {
+    const { root } = decodeDeviceTree(guestPartialDeviceTree(name));
+    const passthrough = findNode({ root, reservations: [], bootCpu: 0 }, "/passthrough")!;
+    assert.deepEqual(passthrough.children, []);
+    return Buffer.from(passthrough.properties.get("vtz,guest-identity")!).toString("hex");
+  });
+  assert.match(identities[0]!, /^[0-9a-f]{64}$/);
+  assert.notEqual(identities[0], identities[1]);
+  assert.equal(identities[0], identities[2]);
 });
 
 test("every port has a name of its own", () => {

@@ -1,6 +1,7 @@
-// The configuration of a guest for `xl create` (xl.cfg(5)), and the partial device tree that shows its Linux a
-// TEE. A guest's slot chooses the host's ports that its consoles are connected to.
+// The configuration of a guest for `xl create` (xl.cfg(5)), and the partial device tree that says which
+// guest it is. A guest's slot chooses the host's ports that its consoles are connected to.
 
+import { createHash } from "node:crypto";
 import { UserError } from "../errors.ts";
 import { aDeviceTreeNode } from "../formats/device-tree.ts";
 import { encodeDeviceTree } from "../formats/fdt.ts";
@@ -20,8 +21,6 @@ export interface GuestSpec {
   disk?: { start: number; size: number };
   /** A network card, on a bridge with dom0's and the other guests'. */
   hasNetwork?: boolean;
-  /** Without it the guest's Linux looks for no TEE. */
-  withTee?: boolean;
 }
 
 /** Paths in dom0 of one guest's files. */
@@ -60,19 +59,19 @@ export function guestConfig(spec: GuestSpec): string {
   // 00:16:3e is Xen's own.
   if (hasNetwork)
     lines.push(`vif = ["bridge=xenbr0,mac=00:16:3e:00:00:${slot.toString(16).padStart(2, "0")}"]`);
-  if (spec.withTee !== false) lines.push(`device_tree = "${guestFilePaths(spec.name).deviceTree}"`);
+  lines.push(`device_tree = "${guestFilePaths(spec.name).deviceTree}"`);
   return `${lines.join("\n")}\n`;
 }
 
-/** libxl copies what is under /passthrough into the tree that it makes for the guest. */
-export function guestPartialDeviceTree(): Uint8Array {
-  const optee = aDeviceTreeNode("optee", { compatible: "linaro,optee-tz", method: "smc" });
-  const passthrough = aDeviceTreeNode(
-    "passthrough",
-    { compatible: "simple-bus", "#address-cells": [2], "#size-cells": [2], ranges: true },
-    [optee],
-  );
-  const root = aDeviceTreeNode("", { "#address-cells": [2], "#size-cells": [2] }, [passthrough]);
+/** 32 bytes, the same for every guest of this name on every machine. */
+export function guestIdentity(name: string): Uint8Array {
+  return createHash("sha256").update(`vtz guest ${name}`).digest();
+}
+
+/** libxl copies /passthrough, with its properties, into the tree that it makes for the guest, and nothing else but /aliases. */
+export function guestPartialDeviceTree(name: string): Uint8Array {
+  const passthrough = aDeviceTreeNode("passthrough", { "vtz,guest-identity": guestIdentity(name) });
+  const root = aDeviceTreeNode("", {}, [passthrough]);
   return encodeDeviceTree({ root, reservations: [], bootCpu: 0 });
 }
 
