@@ -4,6 +4,7 @@
 export { Challenges } from "./challenges.ts";
 export { type Claims, type Component, DEBUG_STATUSES, type DebugStatus } from "./claims.ts";
 export { keyThumbprint } from "./cose-sign1.ts";
+export { parseDeviceKey } from "./device-key.ts";
 export { type Policy, PolicyError, type PolicyRule, parsePolicy } from "./policy.ts";
 export type { RefusalCode } from "./refusal.ts";
 export { type Expected, type Verdict, verifyEvidence } from "./verify.ts";

@@ -46,6 +46,7 @@ const MISTAKES: [string, string[], RegExp][] = [
   ["a value too wide", ["decode", "SCR_EL3", "0x10000000000000000"], /./],
   ["an image that is not there", ["harden", "nothing", "-o", "out"], /nothing cannot be read/],
   ["a log of nobody", ["logs", "nobody"], /no log “nobody”/],
+  ["evidence without the question", ["verify", "evidence.cbor", "--device-key", "key"], /nonce/],
   ["an unknown part of the tests", ["test", "everything"], /no part “everything”/],
 ];
 

@@ -12,6 +12,7 @@ export const COMMANDS: CommandTable = {
   cp: () => import("./cp.ts"),
   logs: () => import("./logs.ts"),
   down: () => import("./down.ts"),
+  verify: () => import("./verify.ts"),
   doctor: () => import("./doctor.ts"),
   debug: () => import("./debug.ts"),
   decode: () => import("./decode.ts"),
