@@ -1,6 +1,7 @@
 // Checks of the monitor and of compartments that matter, each taken away once: the test named with it must notice.
 
 import { ENTRY } from "../drivers/dma.ts";
+import { ATTEST_MUTANTS } from "./attest-rows.ts";
 import { BOOT_MUTANTS } from "./boot-rows.ts";
 import { COMPARTMENT_MUTANTS } from "./compartment-rows.ts";
 import { CRYPTO_MUTANTS } from "./crypto-rows.ts";
@@ -388,6 +389,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...BOOT_MUTANTS,
   ...CRYPTO_MUTANTS,
   ...RANDOM_MUTANTS,
+  ...ATTEST_MUTANTS,
 ];
 
 type DmaMutant = Omit<Mutant, "testFile" | "entry">;
