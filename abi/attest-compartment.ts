@@ -22,6 +22,7 @@ export const ATTEST_NOT_LOCKED_DOWN: u32 = 0xffffff05;
 export const ATTEST_BAD_NONCE: u32 = 0xffffff06; // its size
 export const ATTEST_BAD_RECORD: u32 = 0xffffff07; // a flag or a debug status that nobody knows, or bytes that must be zero
 export const ATTEST_BAD_NAME: u32 = 0xffffff08; // the TEE's name or version is no printable ASCII that ends in zeros
+export const ATTEST_NOT_MEASURED: u32 = 0xffffff09; // a measurement is all zeros: it was never made
 
 export const ATTEST_START_SECRET: u32 = 0x00; // 32 bytes
 export const ATTEST_START_IDENTITY: u32 = 0x20; // 32 bytes

@@ -8,13 +8,16 @@ import {
   ATTEST_FLAGS,
   ATTEST_NO_GUEST,
   ATTEST_NOT_LOCKED_DOWN,
+  ATTEST_NOT_MEASURED,
   ATTEST_OK,
   ATTEST_RECORD_DEBUG,
   ATTEST_RECORD_FLAGS,
   ATTEST_RECORD_GUEST,
+  ATTEST_RECORD_HYPERVISOR,
   ATTEST_RECORD_MONITOR,
   ATTEST_RECORD_NONCE,
   ATTEST_RECORD_NONCE_SIZE,
+  ATTEST_RECORD_TEE,
   ATTEST_RECORD_TEE_NAME,
   ATTEST_RECORD_TEE_VERSION,
   ATTEST_RECORD_ZERO,
@@ -26,7 +29,8 @@ import { isZero } from "./bytes";
 
 const ASCII_FIRST: u8 = 0x20;
 const ASCII_LAST: u8 = 0x7e;
-const IDENTITY_SIZE: usize = ATTEST_RECORD_MONITOR - ATTEST_RECORD_GUEST;
+const IDENTITY_SIZE: usize = 32;
+const DIGEST_SIZE: usize = 32;
 
 /** ATTEST_OK, or why no evidence is made of it. */
 export function checkRecord(record: usize): u32 {
@@ -37,6 +41,7 @@ export function checkRecord(record: usize): u32 {
   if (load<u32>(record, ATTEST_RECORD_ZERO) !== 0) return ATTEST_BAD_RECORD;
   if (!isNonce(record)) return ATTEST_BAD_NONCE;
   if (isZero(record + ATTEST_RECORD_GUEST, IDENTITY_SIZE)) return ATTEST_NO_GUEST;
+  if (!isMeasured(record)) return ATTEST_NOT_MEASURED;
   if (asciiLength(record + ATTEST_RECORD_TEE_NAME, ATTEST_TEE_NAME_SIZE) === 0) return ATTEST_BAD_NAME;
   const hasNames =
     isAscii(record + ATTEST_RECORD_TEE_NAME, ATTEST_TEE_NAME_SIZE) &&
@@ -49,6 +54,15 @@ function isNonce(record: usize): bool {
   const size = load<u32>(record, ATTEST_RECORD_NONCE_SIZE);
   if (size < NONCE_SIZE_MIN || size > NONCE_SIZE_MAX) return false;
   return isZero(record + ATTEST_RECORD_NONCE + size, NONCE_SIZE_MAX - size);
+}
+
+/** SHA-256 of nothing that anybody knows is zero. */
+function isMeasured(record: usize): bool {
+  return (
+    !isZero(record + ATTEST_RECORD_MONITOR, DIGEST_SIZE) &&
+    !isZero(record + ATTEST_RECORD_HYPERVISOR, DIGEST_SIZE) &&
+    !isZero(record + ATTEST_RECORD_TEE, DIGEST_SIZE)
+  );
 }
 
 /** Bytes before the first zero, at most `size`. */

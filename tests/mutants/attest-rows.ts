@@ -129,6 +129,13 @@ const ROWS: readonly Omit<Mutant, "folder" | "entry" | "testFile">[] = [
     replacement: "",
     test: "no evidence of no guest",
   },
+  ...["MONITOR", "HYPERVISOR", "TEE"].map((component) => ({
+    name: `no measurement of the ${component} is as good as one`,
+    file: "attest/record.ts",
+    text: `!isZero(record + ATTEST_RECORD_${component}, DIGEST_SIZE)`,
+    replacement: "true",
+    test: `no evidence of a ${component === "TEE" ? component : component.toLowerCase()} that was`,
+  })),
   {
     name: "a TEE needs no name",
     file: "record.ts",

@@ -40,7 +40,9 @@ const ascii = (maxLength: number, minLength = 0) =>
   fc
     .array(fc.integer({ min: 0x20, max: 0x7e }), { minLength, maxLength })
     .map((codes) => String.fromCharCode(...codes));
-const digest = fc.uint8Array({ minLength: 32, maxLength: 32 });
+const digest = fc
+  .uint8Array({ minLength: 32, maxLength: 32 })
+  .filter((bytes) => bytes.some((byte) => byte !== 0));
 const u64 = fc.oneof(
   fc.constantFrom(0n, 23n, 24n, 255n, 256n, 0xffffn, 0x10000n, 0xffffffffn, 0x100000000n),
   fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }),
@@ -50,7 +52,7 @@ const anyFields: fc.Arbitrary<EvidenceFields> = fc.record({
   device: fc.constant(FIELDS.device),
   verifiedBoot: fc.boolean(),
   debug: fc.nat({ max: 4 }),
-  guest: digest.filter((bytes) => bytes.some((byte) => byte !== 0)),
+  guest: digest,
   violations: u64,
   lockedDown: fc.constant(true),
   packageVersion: u64,
@@ -108,6 +110,9 @@ const word = (at: number, value: number) => (record: Uint8Array) =>
 const byte = (at: number, value: number) => (record: Uint8Array) => {
   record[at] = value;
 };
+const zeros32 = (at: number) => (record: Uint8Array) => {
+  record.fill(0, at, at + 32);
+};
 const NAME_END = abi.ATTEST_RECORD_TEE_NAME + abi.ATTEST_TEE_NAME_SIZE - 1;
 
 const REFUSED: [what: string, change: (record: Uint8Array) => void, result: number][] = [
@@ -118,11 +123,10 @@ const REFUSED: [what: string, change: (record: Uint8Array) => void, result: numb
   ["a nonce of 7 bytes", word(abi.ATTEST_RECORD_NONCE_SIZE, 7), abi.ATTEST_BAD_NONCE],
   ["a nonce of 65 bytes", word(abi.ATTEST_RECORD_NONCE_SIZE, 65), abi.ATTEST_BAD_NONCE],
   ["a nonce that is longer than it says", word(abi.ATTEST_RECORD_NONCE_SIZE, 31), abi.ATTEST_BAD_NONCE],
-  [
-    "no guest",
-    (record) => record.fill(0, abi.ATTEST_RECORD_GUEST, abi.ATTEST_RECORD_MONITOR),
-    abi.ATTEST_NO_GUEST,
-  ],
+  ["no guest", zeros32(abi.ATTEST_RECORD_GUEST), abi.ATTEST_NO_GUEST],
+  ["a monitor that was not measured", zeros32(abi.ATTEST_RECORD_MONITOR), abi.ATTEST_NOT_MEASURED],
+  ["a hypervisor that was not measured", zeros32(abi.ATTEST_RECORD_HYPERVISOR), abi.ATTEST_NOT_MEASURED],
+  ["a TEE that was not measured", zeros32(abi.ATTEST_RECORD_TEE), abi.ATTEST_NOT_MEASURED],
   ["no name", byte(abi.ATTEST_RECORD_TEE_NAME, 0), abi.ATTEST_BAD_NAME],
   ["a name that is no ASCII", byte(abi.ATTEST_RECORD_TEE_NAME, 0x80), abi.ATTEST_BAD_NAME],
   ["a name with a control character", byte(abi.ATTEST_RECORD_TEE_NAME, 0x1f), abi.ATTEST_BAD_NAME],
