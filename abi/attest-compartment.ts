@@ -43,10 +43,10 @@ export const ATTEST_RECORD_HYPERVISOR: u32 = 0xa0;
 export const ATTEST_RECORD_TEE: u32 = 0xc0;
 export const ATTEST_RECORD_TEE_NAME: u32 = 0xe0; // ASCII, zeros behind it
 export const ATTEST_RECORD_TEE_VERSION: u32 = 0x100; // likewise; may be empty
-export const ATTEST_RECORD_SIZE: u32 = 0x110;
+export const ATTEST_RECORD_SIZE: u32 = 0x128;
 
 export const ATTEST_TEE_NAME_SIZE: u32 = 32;
-export const ATTEST_TEE_VERSION_SIZE: u32 = 16;
+export const ATTEST_TEE_VERSION_SIZE: u32 = 40;
 
 export const ATTEST_FLAG_LOCKED_DOWN: u32 = 1;
 export const ATTEST_FLAG_VERIFIED_BOOT: u32 = 2;

@@ -44,6 +44,14 @@ export const COMPARTMENTS: readonly CompartmentRow[] = [
     keepsState: false,
     boundMs: 1000,
   },
+  {
+    name: "attest",
+    entry: "sel0/attest/main.ts",
+    memoryPages: 10,
+    lentPagesMib: 0,
+    keepsState: true,
+    boundMs: 1000,
+  },
 ];
 
 /** For tests of the boundaries themselves. */

@@ -9,3 +9,5 @@ export const PSCI_SUCCESS: u64 = 0;
 export const PSCI_INVALID_PARAMETERS: u64 = u64.MAX_VALUE - 1;
 export const PSCI_DENIED: u64 = u64.MAX_VALUE - 2;
 export const PSCI_ALREADY_ON: u64 = u64.MAX_VALUE - 3;
+export const ATTEST_INVALID_PARAMETERS: u64 = u64.MAX_VALUE - 1;
+export const ATTEST_DENIED: u64 = u64.MAX_VALUE - 2;

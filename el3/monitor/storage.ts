@@ -1,5 +1,6 @@
 // Every byte of the monitor's own memory that changes, in one place. Nothing is allocated, nothing grows.
 
+import { FACTS_GUEST_SIZE, MachineFacts } from "./attest/facts";
 import { Compartment } from "./compartments/compartment";
 import { Smmu } from "./dma/smmu";
 import { Guest } from "./guests/guest";
@@ -33,6 +34,8 @@ const MEASUREMENT: usize = memory.data(32, 64);
 const COMPARTMENTS: usize = memory.data(4096, 64); // COMPARTMENT_ROWS_MAX × COMPARTMENT_RECORD_SIZE
 const DISPLACED_EL1: usize = memory.data(1536, 64); // CORE_MAX × EL1_CONTEXT_SIZE
 const SMMU: usize = memory.data(64, 64);
+const MACHINE_FACTS: usize = memory.data(128, 64);
+const GUEST_FACTS: usize = memory.data(18432, 64); // GUEST_MAX × FACTS_GUEST_SIZE
 
 export function machine(): Machine {
   return changetype<Machine>(MACHINE);
@@ -99,6 +102,15 @@ export function displacedEl1(core: u32): usize {
 /** 64 bits of what lockdown has measured; `index` is below 4. */
 export function measurementPtr(index: u32): usize {
   return MEASUREMENT + ((<usize>index) << 3);
+}
+
+export function machineFacts(): MachineFacts {
+  return changetype<MachineFacts>(MACHINE_FACTS);
+}
+
+/** What evidence of the guest in `slot` is made of (attest/facts.ts). */
+export function guestFactsPtr(slot: u32): usize {
+  return GUEST_FACTS + <usize>slot * FACTS_GUEST_SIZE;
 }
 
 // Locks, in the order in which they may be taken.

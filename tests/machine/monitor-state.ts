@@ -59,6 +59,14 @@ export class MonitorState {
     return this.field("TeeCore", this.teeCorePtr(slot, index), field);
   }
 
+  machineFactsPtr(): number {
+    return this.#buffer("MACHINE_FACTS");
+  }
+
+  guestFactsPtr(slot: number): number {
+    return this.#buffer("GUEST_FACTS") + slot * size("FACTS_GUEST_SIZE");
+  }
+
   /** Slot and core of the TEE core that runs on a physical core, by the monitor's books. */
   running(coreIndex: number): { slot: number; index: number } | undefined {
     const ptr = Number(this.core(coreIndex, "runningTee"));

@@ -131,7 +131,7 @@ const ROWS: readonly Omit<Mutant, "folder" | "entry" | "testFile">[] = [
   },
   ...["MONITOR", "HYPERVISOR", "TEE"].map((component) => ({
     name: `no measurement of the ${component} is as good as one`,
-    file: "attest/record.ts",
+    file: "record.ts",
     text: `!isZero(record + ATTEST_RECORD_${component}, DIGEST_SIZE)`,
     replacement: "true",
     test: `no evidence of a ${component === "TEE" ? component : component.toLowerCase()} that was`,

@@ -6,6 +6,7 @@ import { BOOT_MUTANTS } from "./boot-rows.ts";
 import { COMPARTMENT_MUTANTS } from "./compartment-rows.ts";
 import { CRYPTO_MUTANTS } from "./crypto-rows.ts";
 import { ENTRY_MUTANTS } from "./entry-rows.ts";
+import { EVIDENCE_MUTANTS } from "./evidence-rows.ts";
 import { GUEST_BOOT_MUTANTS } from "./guest-boot-rows.ts";
 import { GUEST_MUTANTS } from "./guest-rows.ts";
 import { LOCKDOWN_MUTANTS } from "./lockdown-rows.ts";
@@ -390,6 +391,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...CRYPTO_MUTANTS,
   ...RANDOM_MUTANTS,
   ...ATTEST_MUTANTS,
+  ...EVIDENCE_MUTANTS,
 ];
 
 type DmaMutant = Omit<Mutant, "testFile" | "entry">;

@@ -9,6 +9,7 @@
 //              anything else     undefined, and recorded                         hypervisor/refuse.ts
 //   from EL1   owner 48…63       trusted applications and trusted OS: the TEE    worlds/call.ts
 //              TRNG              a guest's random numbers                        random/trng.ts
+//              0xc7000010, …11   evidence of a guest                             attest/evidence-call.ts
 //              anything else     the hypervisor, as if trapped                   exceptions/hypervisor-vector.ts
 
 import { HARDENING_CALL } from "../../../abi/hardening";
@@ -17,6 +18,7 @@ import { SMCCC_OWNER_MASK, SMCCC_OWNER_SHIFT, SMCCC_OWNER_TRUSTED_APPLICATIONS }
 import { VIOLATION_CALL } from "../../../abi/status";
 import { ESR_EL3_ISS_SMC_IMM16_MASK } from "../arm/registers.gen";
 import { isEl2 } from "../arm/values";
+import { answerAttest, isAttestCall } from "../attest/evidence-call";
 import { handleHypervisorCall } from "../hypervisor/calls";
 import { isLockedDown } from "../hypervisor/lockdown";
 import { refuseInstruction } from "../hypervisor/refuse";
@@ -51,7 +53,9 @@ export function smcFromNormalWorld(core: CoreArea, esrEl3: u64): void {
 /** Calls of a guest that the monitor serves itself. False if it is none of them. */
 function callMonitor(core: CoreArea, frame: ExceptionFrame, imm16: u32): bool {
   const guest = core.guest;
-  if (guest === null || imm16 !== 0 || !isTrngCall(<u32>frame.x0)) return false;
-  answerTrng(core, guest, frame, RANDOM_WORLD_NORMAL);
+  if (guest === null || imm16 !== 0) return false;
+  if (isTrngCall(<u32>frame.x0)) answerTrng(core, guest, frame, RANDOM_WORLD_NORMAL);
+  else if (isAttestCall(<u32>frame.x0)) answerAttest(core, guest, frame);
+  else return false;
   return true;
 }

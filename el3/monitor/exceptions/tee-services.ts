@@ -3,6 +3,7 @@
 
 import { RANDOM_WORLD_SECURE } from "../../../abi/random-compartment";
 import { SMCCC_VERSION_1_1, SMCCC_VERSION_FID } from "../../../abi/smccc";
+import { answerAttest, isAttestCall } from "../attest/evidence-call";
 import { Guest } from "../guests/guest";
 import { answerTrng, isTrngCall } from "../random/trng";
 import { NOT_SUPPORTED } from "../smccc";
@@ -11,5 +12,6 @@ import { ExceptionFrame } from "../worlds/exception-frame";
 
 export function answerTeeService(core: CoreArea, guest: Guest, frame: ExceptionFrame): void {
   if (isTrngCall(<u32>frame.x0)) answerTrng(core, guest, frame, RANDOM_WORLD_SECURE);
+  else if (isAttestCall(<u32>frame.x0)) answerAttest(core, guest, frame);
   else frame.x0 = <u32>frame.x0 === SMCCC_VERSION_FID ? <u64>SMCCC_VERSION_1_1 : NOT_SUPPORTED;
 }

@@ -4,6 +4,7 @@
 import { TEE_RAM_SIZE } from "../../../abi/memory-map";
 import { PAGE_MONITOR } from "../../../abi/pages";
 import { EVENT_GUEST_DESTROYED } from "../../../abi/status";
+import { FACTS_GUEST_SIZE } from "../attest/facts";
 import { cleanInvalidateRange, compareAndSwap32, dsbSy, lock, unlock, zeroPhysical } from "../hw";
 import { assignTeeRam } from "../memory/pages";
 import { hasNoEntry } from "../memory/roots";
@@ -12,6 +13,7 @@ import {
   CORE_MAX,
   coreArea,
   GUEST_RECORD_SIZE,
+  guestFactsPtr,
   LOCK_GUESTS,
   LOCK_MEMORY,
   machine,
@@ -95,6 +97,7 @@ function forgetGuest(guest: Guest): void {
   const coreCount = guest.coreCount;
   for (let index: u32 = 0; index < TEE_CORE_MAX; index++) clearTeeCore(teeCoreAt(slot, index)); // the TEE's registers
   memory.fill(changetype<usize>(guest), 0, GUEST_RECORD_SIZE);
+  memory.fill(guestFactsPtr(slot), 0, FACTS_GUEST_SIZE);
   guest.slot = slot;
   guest.statusRowPa = statusRowPa(slot);
   releaseCores(slot, coreCount);

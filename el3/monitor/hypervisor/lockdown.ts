@@ -4,6 +4,7 @@
 import { EVENT_DEPRIVILEGED, EVENT_LOCKDOWN, EVENT_MEASURED } from "../../../abi/status";
 import { TABLE_OUTPUT_ADDRESS_MASK } from "../arm/page-tables.gen";
 import { isEl2 } from "../arm/values";
+import { FACTS_HYPERVISOR } from "../attest/facts";
 import { installHypervisorVectors, mapHypervisorVectors } from "../exceptions/hypervisor-vectors";
 import { mapTrappingVectors } from "../exceptions/trapping-vectors";
 import {
@@ -36,7 +37,7 @@ import { Machine } from "../machine";
 import { MEASUREMENT_WORDS, measurementWord } from "../measure/measurement";
 import { isStage2Format } from "../memory/formats";
 import { examineMemory, lockDownMemory } from "../memory/lockdown";
-import { CORE_MAX, coreArea, LOCK_MEMORY, machine } from "../storage";
+import { CORE_MAX, coreArea, LOCK_MEMORY, machine, machineFacts } from "../storage";
 import { FATAL_NO_LOCKDOWN, FATAL_STAGE1, FATAL_STAGE1_CONTROL, FATAL_STAGE2_FORMAT } from "../trace/epitaph";
 import { recordEvent } from "../trace/events";
 import { publishMeasurement, publishProtection } from "../trace/status";
@@ -169,6 +170,13 @@ function checkCores(ttbr0El2: u64): void {
   }
 }
 
+/** For evidence: the bytes of the digest, in their order. */
+function keepMeasurement(): void {
+  const ptr = changetype<usize>(machineFacts()) + FACTS_HYPERVISOR;
+  for (let index: u32 = 0; index < MEASUREMENT_WORDS; index++)
+    store<u64>(ptr + <usize>index * 8, bswap<u64>(measurementWord(index)));
+}
+
 function report(vttbr: u64): void {
   const it = machine();
   recordEvent(EVENT_LOCKDOWN, 0, vttbr, it.hardenedSites);
@@ -177,5 +185,6 @@ function report(vttbr: u64): void {
   recordEvent(EVENT_MEASURED, 0, measurementWord(2), measurementWord(3));
   for (let index: u32 = 0; index < MEASUREMENT_WORDS; index++)
     publishMeasurement(index, measurementWord(index));
+  keepMeasurement();
   publishProtection();
 }
