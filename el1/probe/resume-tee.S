@@ -12,6 +12,7 @@
 #define TIMER_INTID 27
 #define FOREIGN_INTID 40
 #define UART 0x09040000
+#define GICD_ISENABLER1 0x08000104
 #define stack_top 0x0e200000
 #define ROUNDS 40
 #define PERIOD 312500   // 5 ms
@@ -35,6 +36,9 @@ _start:
   mov  x0, #1
   msr  s3_0_c12_c12_7, x0 // ICC_IGRPEN1_EL1
   isb
+  ldr  x1, =GICD_ISENABLER1
+  mov  w0, #(1 << (FOREIGN_INTID - 32))
+  str  w0, [x1]
   ldr  x0, =ENTRY_DONE
   mov  x1, #0
 1:

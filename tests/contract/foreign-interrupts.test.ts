@@ -4,12 +4,13 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { FOREIGN_VIRQ } from "../../abi/boot-package.ts";
-import { advance } from "../drivers/exceptions.ts";
+import { advance, useGicInterface } from "../drivers/exceptions.ts";
 import { brokenInvariants } from "../drivers/invariants.ts";
 import { aLab, type Lab, type LabOptions, YIELDING_CALL } from "../drivers/lab.ts";
 import { teeRuns } from "../drivers/tee.ts";
 import { word } from "../machine/source-words.ts";
 
+const FOREIGN_INTID = 40;
 const OTHER_CALL = 0x32000005;
 const PREEMPTION_TICKS = 1_250_000n;
 
@@ -19,6 +20,19 @@ async function interrupted(options: LabOptions = {}, vcpus = 1): Promise<Lab> {
   lab.guestCalls(0, YIELDING_CALL);
   lab.core(0).pc = 0x0e105554n;
   assert(!lab.hypervisor.interrupt(lab.core(0)));
+  return lab;
+}
+
+/** A TEE that hears of interrupts as an SPI; the two beside it are in the other state. */
+async function interruptedWithSpi(isOn: boolean): Promise<Lab> {
+  const lab = await aLab({ profile: { foreignInterrupt: FOREIGN_VIRQ, foreignIntid: FOREIGN_INTID } });
+  lab.aGuest();
+  lab.guestCalls(0, YIELDING_CALL);
+  for (const other of [FOREIGN_INTID - 1, FOREIGN_INTID + 1, FOREIGN_INTID + 32])
+    lab.tee().enablesSpi(other, !isOn);
+  lab.tee().enablesSpi(FOREIGN_INTID);
+  if (!isOn) lab.tee().enablesSpi(FOREIGN_INTID, false);
+  lab.hypervisor.interrupt(lab.core(0));
   return lab;
 }
 
@@ -41,10 +55,21 @@ suite("shown to the TEE", () => {
   });
 
   test("as an IRQ of the number in its profile", async () => {
-    const lab = await interrupted({ profile: { foreignInterrupt: FOREIGN_VIRQ, foreignIntid: 40 } });
+    const lab = await interruptedWithSpi(true);
     const pending = [0, 1, 2, 3].map((index) => lab.core(0).get(`ICH_LR${index}_EL2`) & 0xffffffffn);
-    assert(pending.includes(40n));
+    assert(pending.includes(BigInt(FOREIGN_INTID)));
     assert.equal(lab.core(0).get("HCR_EL2") & word("HCR_EL2_VF"), 0n);
+  });
+
+  test("not while that interrupt is disabled in its distributor: it is taken off the core at once", async () => {
+    const lab = await interruptedWithSpi(false);
+    assert(!teeRuns(lab.core(0)));
+    assert(lab.hypervisor.interrupt(lab.core(0)), "and the hypervisor has it");
+    lab.runVcpu(lab.hypervisor.loaded[0]!);
+    lab.guestCalls(0);
+    useGicInterface(lab.machine, lab.core(0));
+    assert.equal(lab.core(0).get("ICH_LR1_EL2"), 0n, "nothing waits for it");
+    assert.deepEqual(brokenInvariants(lab), []);
   });
 
   test("when it leaves, the mask is as it was, the interrupt reaches the hypervisor, nothing is left over", async () => {

@@ -45,6 +45,7 @@ async function aGuest(profile: Partial<Record<keyof typeof RESUME_TEE, number>> 
   for (const vcpu of vm.vcpus) quiet(vcpu);
   for (const core of lab.machine.cores) core.set("CNTVOFF_EL2", 777n);
   lab.runVcpu(vm.vcpus[0]!);
+  lab.tee().enablesSpi(Number(FOREIGN_INTID));
   lab.tee().entryDone(0n);
   assert(lab.fetch(lab.core(0)));
   return lab;

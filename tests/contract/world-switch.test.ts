@@ -12,6 +12,7 @@ import { teeRuns } from "../drivers/tee.ts";
 import { EL1_REGISTERS } from "../machine/contexts.ts";
 
 const PREEMPTION_TICKS = 1_250_000n;
+const FOREIGN_INTID = 40;
 const SECRET = 0x5ec5n;
 const isSecret = (value: bigint) => value >> 48n === SECRET;
 
@@ -58,6 +59,7 @@ async function aCallUnderWay(options: LabOptions = {}) {
   lab.core(0).x[0] = BigInt(YIELDING_CALL);
   const normal = worldOf(lab);
   lab.guestCalls(0);
+  if (options.profile?.foreignInterrupt === FOREIGN_VIRQ) lab.tee().enablesSpi(FOREIGN_INTID);
   lab.tee().fillRegisters(taggedValues(SECRET));
   return { lab, normal };
 }
@@ -161,7 +163,7 @@ const PREEMPTIONS: {
   },
   {
     name: "the same with interrupts shown as IRQ",
-    options: { profile: { foreignInterrupt: FOREIGN_VIRQ, foreignIntid: 40 } },
+    options: { profile: { foreignInterrupt: FOREIGN_VIRQ, foreignIntid: FOREIGN_INTID } },
     leave(lab) {
       lab.hypervisor.interrupt(lab.core(0));
       advance(lab.machine, PREEMPTION_TICKS);

@@ -1,10 +1,12 @@
 // What a TEE kernel does while it runs on a core: leaves with the dispatcher's words, fills its registers, touches memory and devices.
 
+import { TEE_GICD_IPA } from "../../abi/memory-map.ts";
 import { TEE_CALL_DONE, TEE_CPU_ON_DONE, TEE_ENTRY_DONE, TEE_INTERRUPT_DONE } from "../../abi/tee.ts";
 import { EL1_REGISTERS } from "../machine/contexts.ts";
 import type { Core } from "../machine/core.ts";
 import { MachineCheck } from "../machine/errors.ts";
 import type { Machine } from "../machine/machine.ts";
+import { size } from "../machine/source-words.ts";
 import { vmidOf } from "../machine/translation.ts";
 import { EC_DATA_ABORT, EC_WFX, esrOf, exitToEl2, smc, useFp, useGicInterface } from "./exceptions.ts";
 
@@ -72,6 +74,12 @@ export class Tee {
     this.core.x[7] = 0xdeadbeefdeadbeefn;
     this.accessIpa(ipa);
     return this.core.x[7]!;
+  }
+
+  /** GICD_ISENABLER<n>, or GICD_ICENABLER<n>, of its distributor. */
+  enablesSpi(intid: number, isOn = true): void {
+    const first = TEE_GICD_IPA + size(isOn ? "GICD_ISENABLER" : "GICD_ICENABLER");
+    this.store(BigInt(first + (intid >> 5) * 4), 1n << BigInt(intid & 31));
   }
 
   /** Memory through stage 2, without a fault of its own: the PA, or undefined. Fills the core's TLB. */

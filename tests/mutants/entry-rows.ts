@@ -79,4 +79,12 @@ export const ENTRY_MUTANTS: readonly Mutant[] = [
     testFile: VCPUS,
     test: "names no core of a TEE",
   },
+  {
+    name: "a TEE is told of interrupts by an SPI that it has not enabled",
+    file: "worlds/foreign-interrupt.ts",
+    text: "return isSpiOn(guest, guest.foreignIntid);",
+    replacement: "return true;",
+    testFile: "contract/foreign-interrupts.test.ts",
+    test: "not while that interrupt is disabled",
+  },
 ];

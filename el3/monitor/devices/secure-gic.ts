@@ -70,6 +70,11 @@ export function writeSecureGic(core: CoreArea, guest: Guest, teeCore: TeeCore, i
   if (teeCore.index === index) checkTimer(core, guest, teeCore);
 }
 
+/** Whether the TEE has enabled an SPI in its distributor. */
+export function isSpiOn(guest: Guest, intid: u32): bool {
+  return (load<u32>(enablePtr(guest, intid >> 5)) & (1 << (intid & 31))) !== 0;
+}
+
 function readDistributor(guest: Guest, offset: u32): u32 {
   if (offset === GICD_CTLR) return DISTRIBUTOR_READY;
   if (offset === GICD_TYPER) return TYPER_LINES;

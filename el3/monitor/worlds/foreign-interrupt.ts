@@ -1,9 +1,10 @@
 // A physical interrupt while a TEE runs belongs to the normal world. It is held back (priority mask), made pending for the TEE as its
 // profile says, and the TEE leaves by its own means; the normal world then takes it through the hypervisor as
-// usual. A TEE that does not leave within a bound is preempted (preempt.ts).
+// usual. A TEE that does not leave within a bound is preempted (preempt.ts), and at once if it wants to hear of none.
 
-import { FOREIGN_NONE, FOREIGN_VFIQ, TIMER_CNTV } from "../../../abi/boot-package";
+import { FOREIGN_NONE, FOREIGN_VFIQ, FOREIGN_VIRQ, TIMER_CNTV } from "../../../abi/boot-package";
 import { HCR_EL2_VF } from "../arm/registers.gen";
+import { isSpiOn } from "../devices/secure-gic";
 import { Guest } from "../guests/guest";
 import { readCNTPCT_EL0, readICC_PMR_EL1, writeHCR_EL2, writeICC_PMR_EL1 } from "../hw";
 import { machine } from "../storage";
@@ -23,9 +24,15 @@ export function interruptTee(core: CoreArea, guest: Guest, teeCore: TeeCore): vo
   beginForeignInterrupt(core, guest, teeCore);
 }
 
+/** An SPI that the TEE has not enabled would only hold up the normal world: it boots, or has a handler that it has not re-armed. */
+function hears(guest: Guest): bool {
+  if (guest.foreignInterrupt === FOREIGN_VIRQ) return isSpiOn(guest, guest.foreignIntid);
+  return guest.foreignInterrupt !== FOREIGN_NONE;
+}
+
 export function beginForeignInterrupt(core: CoreArea, guest: Guest, teeCore: TeeCore): void {
   guest.foreignInterrupts++;
-  if (guest.foreignInterrupt === FOREIGN_NONE) {
+  if (!hears(guest)) {
     setTeeAside(core, guest, teeCore);
     return;
   }
