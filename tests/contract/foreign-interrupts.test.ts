@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { FOREIGN_VIRQ } from "../../abi/boot-package.ts";
+import { TEE_YIELD } from "../../abi/tee.ts";
 import { advance, useGicInterface } from "../drivers/exceptions.ts";
 import { brokenInvariants } from "../drivers/invariants.ts";
 import { aLab, type Lab, type LabOptions, YIELDING_CALL } from "../drivers/lab.ts";
@@ -84,6 +85,21 @@ suite("shown to the TEE", () => {
     lab.guestCalls(0, YIELDING_CALL);
     assert.equal(lab.core(0).get("HCR_EL2") & word("HCR_EL2_VF"), 0n, "at its next entry");
     assert.deepEqual(brokenInvariants(lab), []);
+  });
+
+  test("a TEE that yields now and then has not hung, however often it is preempted in one call", async () => {
+    const lab = await interrupted();
+    for (let times = 1; times <= 600; times++) {
+      advance(lab.machine, PREEMPTION_TICKS);
+      lab.guestCalls(0);
+      if (times % 400 === 0) {
+        lab.tee().returns(TEE_YIELD);
+        lab.guestCalls(0);
+      }
+      lab.hypervisor.interrupt(lab.core(0));
+    }
+    assert.equal(lab.status.guests[0]?.state, "ready");
+    assert.equal(lab.status.guests[0]?.preemptions, 600);
   });
 
   test("a TEE that leaves in time is not preempted; one that does not is, exactly at the bound", async () => {

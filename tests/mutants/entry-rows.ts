@@ -87,4 +87,12 @@ export const ENTRY_MUTANTS: readonly Mutant[] = [
     testFile: "contract/foreign-interrupts.test.ts",
     test: "not while that interrupt is disabled",
   },
+  {
+    name: "a TEE that yields counts as one that never leaves",
+    file: "exceptions/from-tee.ts",
+    text: "      teeCore.preemptionsInARow = 0; // it has not hung\n",
+    replacement: "",
+    testFile: "contract/foreign-interrupts.test.ts",
+    test: "a TEE that yields now and then",
+  },
 ];

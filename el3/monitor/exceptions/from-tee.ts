@@ -60,6 +60,7 @@ function returnOfTee(core: CoreArea, guest: Guest, teeCore: TeeCore, what: u32):
       interruptDone(core, guest, teeCore);
       break;
     case TEE_YIELD:
+      teeCore.preemptionsInARow = 0; // it has not hung
       setTeeAside(core, guest, teeCore);
       break;
     default:
