@@ -1,7 +1,7 @@
 // What `vtz up` is asked for: a JSON file, and options that go before it.
 
 import { readFile } from "node:fs/promises";
-import { TEE_NAMES, type TeeName } from "../../el1/tees/profiles.ts";
+import { TEE_NAMES } from "../../el1/tees/profiles.ts";
 import { UserError } from "../errors.ts";
 import { DISK_SIZE_MAX_MIB, type DiskSpec } from "../machine/disk.ts";
 import type { GuestSpec, MachineOptions } from "../machine/machine.ts";
@@ -63,25 +63,37 @@ export type UpOptions = {
 export function resolveUp(options: UpOptions, config: UpConfig): UpRequest {
   const number = (name: "cores" | "ram" | "pool", fallback: number, min: number, max: number) =>
     wholeNumber(name, options[name] ?? String(config[name] ?? fallback), min, max);
-  const tee = options.tee ?? config.tee ?? TEE_NAMES[0]!;
-  if (!(TEE_NAMES as string[]).includes(tee)) {
-    throw new UserError("unknown-tee", `no TEE is called “${tee}”`, `one of: ${TEE_NAMES.join(" ")}`);
-  }
   const guestFiles = options.files ?? config.files;
-  const teeImage = options["tee-image"] ?? config.teeImage;
-  const teeProfile = options.profile ?? config.profile;
   return {
     machine: {
       name: options.machine ?? config.machine ?? "default",
-      tee: tee as TeeName,
+      ...resolveTee(options, config),
       coreCount: number("cores", 2, 1, 8),
       ramSize: number("ram", 2048, 1024, 65536) * MIB,
       guestTeeCount: number("pool", 4, 1, GUESTS_MAX),
       ...(guestFiles === undefined ? {} : { guestFiles }),
-      ...(teeImage === undefined ? {} : { teeImage }),
-      ...(teeProfile === undefined ? {} : { teeProfile }),
     },
     guests: resolveGuests(options, config.guests),
+  };
+}
+
+/** With a profile, a `tee` that is no name of ours is an image of that profile. */
+function resolveTee(
+  options: UpOptions,
+  config: UpConfig,
+): Pick<MachineOptions, "tee" | "teeImage" | "teeProfile"> {
+  const teeProfile = options.profile ?? config.profile;
+  const asked = options.tee ?? config.tee ?? TEE_NAMES[0]!;
+  const tee = TEE_NAMES.find((name) => name === asked);
+  const teeImage = options["tee-image"] ?? config.teeImage ?? (tee === undefined ? asked : undefined);
+  if (tee === undefined && (teeProfile === undefined || teeImage !== asked)) {
+    const hint = `one of: ${TEE_NAMES.join(" ")}; or an image of your own and --profile FILE.json`;
+    throw new UserError("unknown-tee", `no TEE is called “${asked}”`, hint);
+  }
+  return {
+    tee: tee ?? TEE_NAMES[0]!,
+    ...(teeImage === undefined ? {} : { teeImage }),
+    ...(teeProfile === undefined ? {} : { teeProfile }),
   };
 }
 

@@ -31,7 +31,11 @@ export default command({
       valueHint: "MIB|FILE",
     },
     network: { type: "boolean", description: "a network card for each guest, on a bridge with dom0's" },
-    tee: { type: "enum", options: [...TEE_NAMES], description: `the guests' TEE (${TEE_NAMES[0]})` },
+    tee: {
+      type: "string",
+      description: `the guests' TEE: ${TEE_NAMES.join(", ")} (${TEE_NAMES[0]}), or with --profile a file`,
+      valueHint: "NAME|FILE",
+    },
     "tee-image": {
       type: "string",
       description: "a TEE image of your own, for --tee's profile",
@@ -53,7 +57,7 @@ export default command({
   examples: [
     "vtz up",
     "vtz up --guests 1 --vcpus 1 --tee optee-4.10 --files ./my-tas",
-    "vtz up --tee-image sel4.bin --profile sel4.json",
+    "vtz up --tee sel4.bin --profile el1/tees/sel4.json",
     "vtz up lab.json --machine lab",
     "vtz up --image release-2 --key release --machine lab",
     "vtz up --disk 512 --network",
