@@ -15,6 +15,7 @@ import {
 import { OPTEE_NODE } from "../../el1/tees/profiles.ts";
 import { someRamImages } from "../../tests/drivers/packages.ts";
 import { UserError } from "../errors.ts";
+import { projectFolder } from "../paths.ts";
 import { decodeBootPackage, encodeBootPackage } from "./boot-package.ts";
 import { readTee } from "./flash.ts";
 import { parseTeeProfile, readTeeProfile } from "./tee-profile.ts";
@@ -43,6 +44,11 @@ const OPTEE = {
   hiddenCapabilities: "0x21",
   deviceTree: true,
 };
+
+test("the example of a profile is one", async () => {
+  const { name, entryKind } = await readTeeProfile(join(projectFolder, "el1/tees/sel4.json"));
+  assert.deepEqual([name, entryKind], ["sel4", abi.ENTRY_KIND_RESUME]);
+});
 
 test("a resume kernel's profile is data, and reaches the monitor as it stands in the file", async () => {
   const path = join(folder, "sel4.json");
