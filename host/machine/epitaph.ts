@@ -3,11 +3,13 @@
 import { open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { IMAGE_TEE_FIRST, IMAGES_PER_TEE } from "../../abi/boot-package.ts";
 import * as abi from "../../abi/epitaph.ts";
 import { XEN_PA } from "../../abi/memory-map.ts";
 import { forbiddenAssembly } from "../../arm/forbidden.ts";
 import { UserError } from "../errors.ts";
 import { SECURE_UART_LOG } from "../qemu/command-line.ts";
+import { explainRefusal } from "./boot-refusals.ts";
 
 export interface Epitaph {
   readonly code: number;
@@ -16,6 +18,8 @@ export interface Epitaph {
 }
 
 const LAST_WORDS = /\[vtz\] monitor stopped: code 0x([0-9a-f]{16}) a 0x([0-9a-f]{16}) b 0x([0-9a-f]{16})/;
+/** No answer: COMPARTMENT_FAULTED of el3/monitor/compartments/call.ts. */
+const CRASHED = 2n ** 64n - 1n;
 const POLL_MS = 200;
 /** More than the last words are long: they may be cut by the end of what has been read. */
 const OVERLAP = 256;
@@ -24,6 +28,8 @@ const HARDEN_HINT =
   "start the hypervisor that `vtz harden` makes of a Xen image, and leave that as it is; the Xen that `vtz up` takes by itself is one";
 const TABLES_HINT =
   "the monitor locks down Debian's Xen 4.17 and 4.20; another hypervisor, or one that was changed, may lay out its memory differently";
+const SIGN_HINT =
+  "sign what boots with the machine's root key (`vtz fuse`, `vtz keys`), or start a machine of another name: its fuses are new";
 const BUG_HINT =
   "this is a defect of the monitor: please report it with the machine's logs (docs/debugging.md)";
 
@@ -90,6 +96,15 @@ const EXPLANATIONS: Readonly<Record<number, Explanation>> = {
     what: (where) => `its compartments are missing in flash or do not fit (at ${hex(where)})`,
     hint: "build the firmware anew: `vtz build`",
   },
+  [abi.FATAL_BOOT_DEVICE]: {
+    what: () => "its fuses are missing in flash",
+    hint: "remove the machine with `vtz down` and start it again",
+  },
+  [abi.FATAL_BOOT_REFUSED]: { what: explainStatus, hint: SIGN_HINT },
+  [abi.FATAL_BOOT_IMAGE]: {
+    what: (row, status) => `${explainStatus(status)}: ${imageName(Number(row))}`,
+    hint: SIGN_HINT,
+  },
   [abi.FATAL_SMMU]: {
     what: (idr) => `the machine's SMMU lacks what it needs (SMMU_IDR ${hex(idr)})`,
     hint: "the machine needs QEMU's SMMUv3 with stage 2: see `vtz doctor`",
@@ -98,7 +113,22 @@ const EXPLANATIONS: Readonly<Record<number, Explanation>> = {
     what: (register) => `the SMMU does not obey (register ${hex(register)})`,
     hint: BUG_HINT,
   },
+  [abi.FATAL_MEASUREMENT]: {
+    what: (status) => `the hypervisor cannot be measured: ${explainStatus(status)}`,
+    hint: BUG_HINT,
+  },
 };
+
+function explainStatus(status: bigint): string {
+  const hasCrashed = status === CRASHED;
+  return hasCrashed ? "the boot compartment has crashed" : explainRefusal(Number(status));
+}
+
+/** What row of the boot package it is (abi/boot-package.ts). */
+function imageName(row: number): string {
+  const names = ["the hypervisor", "dom0's kernel", "dom0's initrd", "the device tree"];
+  return names[row] ?? ((row - IMAGE_TEE_FIRST) % IMAGES_PER_TEE === 0 ? "a TEE" : "a TEE's device tree");
+}
 
 /** Codes that have words. */
 export function explainedCodes(): number[] {

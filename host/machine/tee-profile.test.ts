@@ -110,7 +110,7 @@ const refused: [string, object, RegExp][] = [
   ["a name that is too long", { ...SEL4, name: "a-name-of-sixteen" }, /“name” must be a text/],
   ["no load address", { ...SEL4, load: undefined }, /“load” must be a number from 0xe000000 .*missing/],
   ["a load address outside its RAM", { ...SEL4, load: "0x40000000" }, /“load” .*not "0x40000000"/],
-  ["a load address between words", { ...SEL4, load: "0x0e000008" }, /a multiple of 16/],
+  ["a load address between words", { ...SEL4, load: "0x0e000010" }, /a multiple of 4096/],
   ["an entry before the image", { ...SEL4, load: "0x0e200000" }, /“entry” must be a number from 0xe200000/],
   ["an entry that is no instruction", { ...SEL4, entry: "0x0e000102" }, /a multiple of 4/],
   ["an unknown kind", { ...SEL4, kind: "wait" }, /“kind” must be vector or resume, not "wait"/],

@@ -34,8 +34,8 @@ const FIRST_SPI = 32;
 const CORES_MAX = 4;
 const U32_MAX = 0xffffffff;
 const INSTRUCTION_SIZE = 4;
-/** The monitor copies in steps of this size. */
-const LOAD_ALIGNMENT = 16;
+/** The monitor lends the image page by page to be verified. */
+const LOAD_ALIGNMENT = 0x1000;
 
 export async function readTeeProfile(path: string): Promise<TeeProfile> {
   const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {

@@ -4,10 +4,17 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import * as abi from "../../abi/boot-package.ts";
 import * as images from "../../abi/compartment-images.ts";
-import { BOOT_PACKAGE_PA, COMPARTMENT_IMAGES_PA } from "../../abi/memory-map.ts";
+import {
+  BOOT_PACKAGE_PA,
+  COMPARTMENT_IMAGES_PA,
+  DEVICE_PAGE_PA,
+  TEE_RAM_IPA,
+  TEE_RAM_SIZE,
+} from "../../abi/memory-map.ts";
 import { assertFatal, isFatal } from "../drivers/asserts.ts";
 import { esrOf } from "../drivers/exceptions.ts";
 import { aBootPackage, aLab, anUnlockedMachine } from "../drivers/lab.ts";
+import { signAnew } from "../drivers/packages.ts";
 import { Machine } from "../machine/machine.ts";
 import { monitorModule } from "../machine/monitor.ts";
 
@@ -15,17 +22,23 @@ suite("what must never happen stops the machine", () => {
   const boot = async (change: (machine: Machine) => void) => {
     const machine = new Machine(await monitorModule(), aBootPackage());
     change(machine);
+    signAnew(machine);
     machine.reset();
   };
 
   const ROW_PA = BOOT_PACKAGE_PA + abi.TEE_ROW_BASE; // the first TEE's
-  const imageRowOf = (tee: number) =>
-    abi.IMAGE_ROW_BASE + (abi.IMAGE_TEE_FIRST + tee * abi.IMAGES_PER_TEE) * abi.IMAGE_ROW_SIZE;
 
   test("no boot package in flash", async () => {
     await assert.rejects(
       boot((machine) => machine.memory.write(BOOT_PACKAGE_PA, 4, 0n)),
-      (error) => isFatal(error, "FATAL_BOOT_PACKAGE"),
+      (error) => isFatal(error, "FATAL_BOOT_REFUSED"),
+    );
+  });
+
+  test("no device page in flash", async () => {
+    await assert.rejects(
+      boot((machine) => machine.memory.write(DEVICE_PAGE_PA, 8, 0n)),
+      (error) => isFatal(error, "FATAL_BOOT_DEVICE"),
     );
   });
 
@@ -51,16 +64,20 @@ suite("what must never happen stops the machine", () => {
     for (const count of [0n, 9n])
       await assert.rejects(
         boot((machine) => machine.memory.write(BOOT_PACKAGE_PA + abi.BOOT_TEE_COUNT, 4, count)),
-        (error) => isFatal(error, "FATAL_BOOT_PACKAGE"),
+        (error) => isFatal(error, "FATAL_BOOT_REFUSED"),
       );
   });
 
-  test("a TEE image that does not fit its RAM: behind it lies the next guest's", async () => {
-    const sizePa = BOOT_PACKAGE_PA + imageRowOf(0) + abi.IMAGE_SIZE;
-    await assert.rejects(
-      boot((machine) => machine.memory.write(sizePa, 8, 0xf0_0001n)), // loaded 1 MiB into 16 MiB
-      (error) => isFatal(error, "FATAL_BOOT_PACKAGE"),
-    );
+  test("a TEE image that does not fit its RAM, or does not begin a page: behind it lies the next guest's", async () => {
+    for (const loadIpa of [
+      TEE_RAM_IPA + TEE_RAM_SIZE - 0x2000,
+      TEE_RAM_IPA - 0x1000,
+      TEE_RAM_IPA + 0x10_0010,
+    ])
+      await assert.rejects(
+        boot((machine) => machine.memory.write(ROW_PA + abi.TEE_LOAD_IPA, 8, BigInt(loadIpa))),
+        (error) => isFatal(error, "FATAL_BOOT_PACKAGE"),
+      );
   });
 
   const badRows: [string, Record<number, number>][] = [

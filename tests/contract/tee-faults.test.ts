@@ -3,6 +3,8 @@
 
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
+import { BOOT_MANIFEST_SIZE } from "../../abi/boot-package.ts";
+import { BOOT_PACKAGE_PA } from "../../abi/memory-map.ts";
 import * as abi from "../../abi/status.ts";
 import * as words from "../../abi/tee.ts";
 import { NOT_SUPPORTED } from "../drivers/asserts.ts";
@@ -178,7 +180,19 @@ suite("a TEE in a call that", () => {
 });
 
 suite("a TEE at its boot that", () => {
-  const BOOT_ROWS: { name: string; fault: string; options?: LabOptions; act?: (lab: Lab) => void }[] = [
+  interface BootRow {
+    readonly name: string;
+    readonly fault: string;
+    readonly options?: LabOptions;
+    readonly prepare?: (lab: Lab) => void;
+    readonly act?: (lab: Lab) => void;
+  }
+  const BOOT_ROWS: readonly BootRow[] = [
+    {
+      name: "is not the image that was signed",
+      fault: "FAULT_IMAGE",
+      prepare: ({ machine }) => machine.memory.write(BOOT_PACKAGE_PA + BOOT_MANIFEST_SIZE, 1, 0x5an),
+    },
     { name: "panics", fault: "FAULT_PANIC", act: (lab) => lab.tee().wfi() },
     { name: "answers a call that nobody made", fault: "FAULT_CALL", act: (lab) => lab.tee().callDone(0n) },
     { name: "gives no vector table", fault: "FAULT_CALL", act: (lab) => lab.tee().entryDone(0n) },
@@ -193,9 +207,10 @@ suite("a TEE at its boot that", () => {
       options: { image: new Uint8Array(anImage().length) },
     },
   ];
-  for (const { name, fault, options, act } of BOOT_ROWS) {
+  for (const { name, fault, options, prepare, act } of BOOT_ROWS) {
     test(`${name} is stopped (${fault}), and its guest starts without it`, async () => {
       const lab = await aLab(options);
+      prepare?.(lab);
       const vm = lab.aVm();
 
       lab.runVcpu(vm.vcpus[0]!);

@@ -1,5 +1,7 @@
 // Small boot packages, and keys that sign them, for tests.
 
+import { BOOT_MANIFEST_SIZE } from "../../abi/boot-package.ts";
+import { BOOT_PACKAGE_PA } from "../../abi/memory-map.ts";
 import { TEE_PROFILES } from "../../el1/tees/profiles.ts";
 import {
   type BootPackage,
@@ -8,6 +10,7 @@ import {
   type TeeEntry,
 } from "../../host/machine/boot-package.ts";
 import { ramImages } from "../machine/boot-images.ts";
+import type { Machine } from "../machine/machine.ts";
 import { ROOT_KEY } from "../machine/root-key.ts";
 
 const MIB = 2 ** 20;
@@ -37,6 +40,12 @@ export function aSignedPackage(change: Partial<BootPackage> = {}, key = ROOT_KEY
   const { deviceTree: _, ...second } = someTee("second", 0xff0);
   const bytes = encodeBootPackage({ ...someRamImages(), tees: [first, second], ...change });
   return signBootPackage(bytes, key.privateKey);
+}
+
+/** The package in a model machine's flash is changed: this is what a signer who has written that would have signed. */
+export function signAnew({ memory }: Machine): void {
+  const manifest = signBootPackage(memory.bytes(BOOT_PACKAGE_PA, BOOT_MANIFEST_SIZE), ROOT_KEY.privateKey);
+  memory.load(BOOT_PACKAGE_PA, manifest);
 }
 
 /** The same package with other bytes at a place of the manifest, signed anew: what a signer could write. */
