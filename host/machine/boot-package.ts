@@ -170,9 +170,8 @@ function encodeTeeRow({ profile, deviceTree }: TeeEntry): Uint8Array {
   for (const [at, key] of ROW_WORDS) row.setUint32(at, profile[key], true);
   row.setUint32(abi.TEE_DEVICE_TREE_MEMORY, deviceTree?.memoryOffset ?? 0, true);
   const { node } = profile;
-  // One byte less: a zero ends each.
   if (node !== undefined)
-    for (const [at, end, key] of NODE_TEXTS) bytes.set(encodeText(node[key], end - at - 1), at);
+    for (const [at, end, key] of NODE_TEXTS) bytes.set(encodeText(node[key], end - at), at);
   return bytes;
 }
 

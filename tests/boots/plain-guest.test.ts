@@ -46,8 +46,8 @@ describe("a VM of a plain xl", { timeout: 12 * MINUTE }, () => {
     await Machine.remove(name);
   });
 
-  // With more vCPUs the tree has another size, and may have to leave its page.
-  for (const vcpus of [1, 24]) {
+  // Not more than OP-TEE has cores: its driver probes on any of them.
+  for (const vcpus of [1, 4]) {
     test(`with ${vcpus} vCPUs finds its TEE by the node that it was not given`, async () => {
       const guest = `plain${vcpus}`;
 

@@ -104,8 +104,8 @@ function writeRequest(it: Compartment, guest: Guest, treeIpa: u64, entryIpa: u64
   writePhysical64(pa + <u64>GUEST_BOOT_ENTRY_IPA, entryIpa);
   for (let offset: u64 = 0; offset < <u64>GUEST_BOOT_ENTRY_BYTES_SIZE; offset += 8)
     writePhysical64(entryBytesPa + offset, readPhysical64(areasPa(guest) + ENTRY_OFFSET + offset));
-  for (let offset: u64 = 0; offset < <u64>(TEE_NODE_END - TEE_NODE_NAME); offset += 8)
-    writePhysical64(pa + <u64>GUEST_BOOT_NODE_NAME + offset, readPhysical64(nodePa + offset));
+  for (let offset: u64 = 0; offset < <u64>(TEE_NODE_END - TEE_NODE_NAME); offset += 4)
+    writePhysical32(pa + <u64>GUEST_BOOT_NODE_NAME + offset, readPhysical32(nodePa + offset));
 }
 
 /** What the compartment answers is a size and an IPA: neither is taken for more than that. */
