@@ -7,6 +7,7 @@ export const COMMANDS: CommandTable = {
   test: () => import("./test.ts"),
   up: () => import("./up.ts"),
   ps: () => import("./ps.ts"),
+  tee: () => import("./tee.ts"),
   console: () => import("./console.ts"),
   exec: () => import("./exec.ts"),
   cp: () => import("./cp.ts"),

@@ -114,8 +114,8 @@ export const COMPARTMENT_MUTANTS: readonly Mutant[] = [
   {
     name: "an SVC of any number ends a call",
     file: "compartments/call.ts",
-    text: "    if (imm16 === COMPARTMENT_SVC_DONE)\n",
-    replacement: "    if (imm16 !== COMPARTMENT_SVC_TRAP)\n",
+    text: "if (imm16 === COMPARTMENT_SVC_DONE) return",
+    replacement: "if (imm16 !== COMPARTMENT_SVC_TRAP) return",
     ...onQemu,
     test: "an SVC that is none of the two is refused",
   },

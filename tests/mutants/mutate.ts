@@ -77,7 +77,7 @@ async function judge({ testFile, test }: Mutant, root: string, wasm?: string): P
     {
       reject: false,
       stdin: "ignore",
-      timeout: 120_000,
+      timeout: 300_000, // some build a firmware and wait for QEMU
       env: {
         VTZ_MONITOR_WASM: wasm,
         VTZ_FIRMWARE_ROOT: root,
