@@ -1,4 +1,4 @@
-// Mutants of the boot compartment.
+// Mutants of verified boot: of the boot compartment, and of the monitor, which asks it.
 
 import type { Mutant } from "./mutate.ts";
 
@@ -187,9 +187,72 @@ const ROWS: readonly Omit<Mutant, "folder" | "entry" | "testFile">[] = [
   },
 ];
 
-export const BOOT_MUTANTS: readonly Mutant[] = ROWS.map((row) => ({
-  ...row,
-  folder: "sel0",
-  entry: "sel0/boot/main.ts",
-  testFile: "unit/boot-compartment.test.ts",
-}));
+/** Of what the monitor asks of it. */
+const MONITOR_ROWS: readonly Omit<Mutant, "testFile">[] = [
+  {
+    name: "the boot package is used whatever the boot compartment says",
+    file: "boot/verify.ts",
+    text: "if (status !== <u64>BOOT_ACCEPTED) refusePackage(status, readBoot64(BOOT_SIZE));",
+    replacement: "",
+    test: "a flipped byte of the signature",
+  },
+  {
+    name: "the minimum version of the fuses is not passed on",
+    file: "boot/verify.ts",
+    text: "readPhysical64(DEVICE_PA + <u64>DEVICE_MINIMUM_VERSION),",
+    replacement: "0,",
+    test: "a minimum version above it",
+  },
+  {
+    name: "images boot unseen",
+    file: "boot/platform.ts",
+    text: "  verifyImages(core);\n",
+    replacement: "",
+    test: "an image that is missing in RAM",
+  },
+  {
+    name: "the last image is not looked at",
+    file: "boot/verify.ts",
+    text: "row < imageCount(); row++",
+    replacement: "row + 1 < imageCount(); row++",
+    test: "an image that is not what was signed",
+  },
+  {
+    name: "an image is hashed in the caches",
+    file: "boot/verify.ts",
+    text: "if (isInRam) cleanInvalidateRange(pa, imageSizeOf(row));",
+    replacement: "",
+    test: "it is hashed as the hypervisor reads it",
+  },
+  {
+    name: "a large image is hashed by its first part",
+    file: "boot/verify.ts",
+    text: "lend(it, 0, pa + offset, part, false)",
+    replacement: "lend(it, 0, pa, part, false)",
+    test: "an image of more than one part",
+  },
+  {
+    name: "a TEE runs whatever its image is by then",
+    file: "guests/create.ts",
+    text: "  const refusal = placeImages(core, guest);",
+    replacement: "  placeImages(core, guest);\n  const refusal: u64 = 0;",
+    test: "one whose image is another than at boot",
+  },
+  {
+    name: "a boot compartment that has begun anew is not told the package",
+    file: "boot/verify.ts",
+    text: "if (status === <u64>BOOT_REFUSED_NOT_OPEN) {",
+    replacement: "if (false) {",
+    test: "also when the boot compartment has begun anew",
+  },
+];
+
+export const BOOT_MUTANTS: readonly Mutant[] = [
+  ...ROWS.map((row) => ({
+    ...row,
+    folder: "sel0",
+    entry: "sel0/boot/main.ts",
+    testFile: "unit/boot-compartment.test.ts",
+  })),
+  ...MONITOR_ROWS.map((row) => ({ ...row, testFile: "contract/verified-boot.test.ts" })),
+];
