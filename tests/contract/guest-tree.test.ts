@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
+import { COMPARTMENT_GUEST_BOOT } from "../../abi/compartments.ts";
 import * as abi from "../../abi/guest-boot-compartment.ts";
 import { GUEST_TREE_FAULTED, GUEST_TREE_NOT_MAPPED } from "../../abi/status.ts";
 import { aDeviceTreeNode, findNode, textProperty } from "../../host/formats/device-tree.ts";
@@ -166,6 +167,7 @@ suite("a VM's device tree", () => {
 
   function withFault(lab: Lab): VirtualMachine {
     lab.machine.forcedEnd = "abort";
+    lab.machine.forcedCompartment = COMPARTMENT_GUEST_BOOT;
     return aVmWithTree(lab, blobOf(), IN_LAST_BLOCK);
   }
 

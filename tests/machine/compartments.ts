@@ -58,8 +58,9 @@ export function enterCompartment(machine: Machine, ptr: number): number {
   if (module === undefined) throw new MachineCheck(`there is no compartment ${index}`);
   if (machine.current.get("TTBR0_EL1") >> 48n !== get("asid") >> 48n)
     throw new MachineCheck("another compartment's tables are loaded");
-  const forced = machine.forcedEnd;
-  machine.forcedEnd = undefined;
+  const isMeant = (machine.forcedCompartment ?? index) === index;
+  const forced = isMeant ? machine.forcedEnd : undefined;
+  if (isMeant) machine.forcedEnd = undefined;
   set("esrEl3", SYNCHRONOUS_VECTOR);
   if (forced === "overrun") return 1;
   if (forced === "abort") {

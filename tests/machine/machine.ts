@@ -81,6 +81,8 @@ export class Machine {
   readonly compartments: readonly WebAssembly.Module[];
   /** The next compartment that is called ends so. */
   forcedEnd: ForcedEnd | undefined;
+  /** … or the next call of this one. */
+  forcedCompartment: number | undefined;
 
   constructor(module: MonitorModule, bootPackage: BootPackage) {
     this.bootPackage = bootPackage;
