@@ -27,8 +27,8 @@ export const BOOT_HEADER_END: u32 = 0x48; // zero from here on
 export const BOOT_HEADER_SIZE: u32 = 0x100;
 
 export const TEE_ROW_BASE: u32 = 0x100;
-export const TEE_ROW_SIZE: u32 = 0x80;
-export const TEE_MAX: u32 = 8;
+export const TEE_ROW_SIZE: u32 = 0x100;
+export const TEE_MAX: u32 = 4;
 
 export const TEE_NAME: u32 = 0x00; // 16 bytes, zero padded ASCII
 export const TEE_LOAD_IPA: u32 = 0x10; // u64, where the image goes inside the TEE's RAM
@@ -48,7 +48,10 @@ export const TEE_NODE_NAME: u32 = 0x44; // 16 bytes
 export const TEE_NODE_COMPATIBLE: u32 = 0x54; // 32 bytes
 export const TEE_NODE_METHOD: u32 = 0x74; // 8 bytes
 export const TEE_NODE_END: u32 = 0x7c;
-export const TEE_ROW_END: u32 = 0x7c; // zero from here on
+export const TEE_KEY_SITE: u32 = 0x7c; // u32, offset in the image of the function that gives its kernel the hardware unique key, 0 = none
+export const TEE_KEY_WORDS: u32 = 0x80; // TEE_KEY_WORD_COUNT u32, what stands there
+export const TEE_KEY_WORD_COUNT: u32 = 7;
+export const TEE_ROW_END: u32 = 0x9c; // zero from here on
 
 export const IMAGE_ROW_BASE: u32 = 0x500;
 export const IMAGE_ROW_SIZE: u32 = 0x80;
@@ -61,7 +64,7 @@ export const IMAGE_DEVICE_TREE: u32 = 3; // its address is in x0 at the hypervis
 // monitor fills in the N world's memory, and the TEE finds the tree's IPA in x2).
 export const IMAGE_TEE_FIRST: u32 = 4;
 export const IMAGES_PER_TEE: u32 = 2;
-export const IMAGE_MAX: u32 = 20; // IMAGE_TEE_FIRST + TEE_MAX * IMAGES_PER_TEE
+export const IMAGE_MAX: u32 = 12; // IMAGE_TEE_FIRST + TEE_MAX * IMAGES_PER_TEE
 
 export const IMAGE_KIND: u32 = 0x00; // u32, KIND_*: what the row is for, as its index says too
 export const IMAGE_PLACE: u32 = 0x08; // u64, PA in RAM, or offset in the package; page aligned

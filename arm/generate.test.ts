@@ -80,6 +80,19 @@ test("instructions match what the assembler writes, and only that", () => {
     ["DSB", "dsb ish"],
     ["ERET", "eret"],
     ["RET", "ret"],
+    ["BL", "bl .+8"],
+    ["BTI_C", "hint #34"],
+    ["PACIASP", "hint #25"],
+    ["AUTIASP", "hint #29"],
+    ["MOV_X", "mov x3, x0"],
+    ["MOV_W", "mov w0, wzr"],
+    ["MOV_X_FROM_SP", "mov x29, sp"],
+    ["MOVZ_X", "mov x2, #16"],
+    ["MOVZ_W", "mov w1, #0"],
+    ["MOVK_W", "movk w1, #0x3000, lsl #16"],
+    ["STP_X", "stp x1, x2, [x3]"],
+    ["STP_X_PRE", "stp x29, x30, [sp, #-16]!"],
+    ["LDP_X_POST", "ldp x29, x30, [sp], #16"],
   ];
   const words = assemble(samples.map(([, assembly]) => assembly));
 

@@ -19,6 +19,17 @@ const SYSTEM = {
   CRN: bits(15, 12, "CRn"),
   OP1: bits(18, 16, "op1"),
 } satisfies Fields;
+const MOVE_WIDE: Fields = {
+  RD: bits(4, 0, "destination"),
+  IMM16: bits(20, 5, "the immediate"),
+  HW: bits(22, 21, "shift of the immediate, in steps of 16 bits"),
+};
+const PAIR: Fields = {
+  RT: bits(4, 0, "first register"),
+  RN: bits(9, 5, "base register; 31 is SP"),
+  RT2: bits(14, 10, "second register"),
+  IMM7: bits(21, 15, "offset in steps of 8 bytes, signed"),
+};
 const SYSTEM_REGISTER: Fields = { ...SYSTEM, O0: bits(19, 19, "op0 - 2") };
 
 /** MSR or MRS of any system register: what the adaptation of TEE images takes apart. */
@@ -86,6 +97,79 @@ export const instructions: readonly Instruction[] = [
     mask: 0xfffffc1f,
     match: 0xd65f0000,
     fields: { RN: bits(9, 5, "return address") },
+  },
+  {
+    name: "BL",
+    assembly: "bl label",
+    mask: 0xfc000000,
+    match: 0x94000000,
+    fields: { IMM26: bits(25, 0, "offset in instructions, signed") },
+  },
+  { name: "BTI_C", assembly: "bti c", mask: 0xffffffff, match: 0xd503245f, fields: {} },
+  { name: "PACIASP", assembly: "paciasp", mask: 0xffffffff, match: 0xd503233f, fields: {} },
+  { name: "AUTIASP", assembly: "autiasp", mask: 0xffffffff, match: 0xd50323bf, fields: {} },
+  {
+    name: "MOV_X",
+    assembly: "mov xd, xm",
+    mask: 0xffe0ffe0,
+    match: 0xaa0003e0,
+    fields: { RD: bits(4, 0, "destination"), RM: bits(20, 16, "source; 31 is XZR") },
+  },
+  {
+    name: "MOV_W",
+    assembly: "mov wd, wm",
+    mask: 0xffe0ffe0,
+    match: 0x2a0003e0,
+    fields: { RD: bits(4, 0, "destination"), RM: bits(20, 16, "source; 31 is WZR") },
+  },
+  {
+    name: "MOV_X_FROM_SP",
+    assembly: "mov xd, sp",
+    mask: 0xffffffe0,
+    match: 0x910003e0,
+    fields: { RD: bits(4, 0, "destination") },
+  },
+  {
+    name: "MOVZ_X",
+    assembly: "movz xd, #imm16, lsl #shift",
+    mask: 0xff800000,
+    match: 0xd2800000,
+    fields: MOVE_WIDE,
+  },
+  {
+    name: "MOVZ_W",
+    assembly: "movz wd, #imm16, lsl #shift",
+    mask: 0xff800000,
+    match: 0x52800000,
+    fields: MOVE_WIDE,
+  },
+  {
+    name: "MOVK_W",
+    assembly: "movk wd, #imm16, lsl #shift",
+    mask: 0xff800000,
+    match: 0x72800000,
+    fields: MOVE_WIDE,
+  },
+  {
+    name: "STP_X",
+    assembly: "stp xt, xt2, [xn, #offset]",
+    mask: 0xffc00000,
+    match: 0xa9000000,
+    fields: PAIR,
+  },
+  {
+    name: "STP_X_PRE",
+    assembly: "stp xt, xt2, [xn, #offset]!",
+    mask: 0xffc00000,
+    match: 0xa9800000,
+    fields: PAIR,
+  },
+  {
+    name: "LDP_X_POST",
+    assembly: "ldp xt, xt2, [xn], #offset",
+    mask: 0xffc00000,
+    match: 0xa8c00000,
+    fields: PAIR,
   },
 ];
 
