@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { BOOT_SIGNATURE } from "../../abi/boot-package.ts";
+import {
+  BOOT_SIGNATURE,
+  IMAGE_MAX,
+  IMAGE_TEE_FIRST,
+  IMAGES_PER_TEE,
+  TEE_KEY_WORD_COUNT,
+  TEE_MAX,
+} from "../../abi/boot-package.ts";
 import { TEE_PROFILES } from "../../el1/tees/profiles.ts";
 import { someRamImages } from "../../tests/drivers/packages.ts";
 import { decodeBootPackage, encodeBootPackage } from "./boot-package.ts";
@@ -18,7 +25,11 @@ const ramImage = fc.record({
   size: address,
   hash,
 });
-const tee = fc.record({
+const keySite = fc.record({
+  offset: fc.integer({ min: 1, max: 0xffffffff }),
+  words: fc.array(word, { minLength: TEE_KEY_WORD_COUNT, maxLength: TEE_KEY_WORD_COUNT }),
+});
+const teeParts = {
   profile: fc.record({
     name: fc.stringMatching(/^[a-z0-9.-]{1,15}$/),
     loadIpa: address,
@@ -36,7 +47,8 @@ const tee = fc.record({
   version,
   image: fc.uint8Array({ maxLength: 9000 }),
   deviceTree: fc.record({ bytes: fc.uint8Array({ minLength: 1, maxLength: 5000 }), memoryOffset: word }),
-});
+};
+const tee = fc.oneof(fc.record(teeParts), fc.record({ ...teeParts, keySite }));
 const anyPackage = fc.record({
   version: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
   ramPa: address,
@@ -49,7 +61,7 @@ const anyPackage = fc.record({
   dom0Kernel: ramImage,
   dom0Initrd: ramImage,
   deviceTree: ramImage,
-  tees: fc.array(tee, { maxLength: 8 }),
+  tees: fc.array(tee, { maxLength: TEE_MAX }),
 });
 const aTee = { profile: TEE_PROFILES["optee-4.5"], version: "1", image: new Uint8Array(5000).fill(0xab) };
 
@@ -89,13 +101,22 @@ test("images lie page aligned, one behind the other, where their rows say", () =
 });
 
 test("the tables fit before the signature, however many TEEs there are", () => {
-  const bytes = encodeBootPackage({ ...someRamImages(), tees: Array.from({ length: 8 }, () => aTee) });
+  const bytes = encodeBootPackage({ ...someRamImages(), tees: Array.from({ length: TEE_MAX }, () => aTee) });
 
+  assert.equal(IMAGE_MAX, IMAGE_TEE_FIRST + TEE_MAX * IMAGES_PER_TEE);
   assert(bytes.subarray(BOOT_SIGNATURE, 0x1000).every((byte) => byte === 0));
   assert.throws(
-    () => encodeBootPackage({ ...someRamImages(), tees: Array.from({ length: 9 }, () => aTee) }),
-    /8 fit/,
+    () => encodeBootPackage({ ...someRamImages(), tees: Array.from({ length: TEE_MAX + 1 }, () => aTee) }),
+    /fit/,
   );
+});
+
+test("a site of the key without its words, or at the image's entry, is none", () => {
+  for (const keySite of [
+    { offset: 0, words: [1, 2, 3, 4, 5, 6, 7] },
+    { offset: 8, words: [1, 2, 3, 4, 5, 6] },
+  ])
+    assert.throws(() => encodeBootPackage({ ...someRamImages(), tees: [{ ...aTee, keySite }] }), /key site/);
 });
 
 test("a name that does not fit, or is no text, is not written", () => {

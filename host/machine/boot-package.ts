@@ -4,6 +4,8 @@ import { createHash, type KeyObject, sign } from "node:crypto";
 import * as abi from "../../abi/boot-package.ts";
 import type { TeeNode, TeeProfile } from "../../el1/tees/profiles.ts";
 import { decodeImageRows, decodeText, encodeImageRow, encodeText, type ImageRow } from "./image-rows.ts";
+import { decodeKeySite, encodeKeySite } from "./key-site-words.ts";
+import type { KeySite } from "./tee-key-site.ts";
 
 export interface BootPackage {
   /** What devices compare with the lowest that they take. */
@@ -38,6 +40,8 @@ export interface TeeEntry {
   readonly version: string;
   /** What the TEE finds in x2, for a profile that wants one. */
   readonly deviceTree?: DeviceTreeTemplate;
+  /** Where its kernel takes the hardware unique key from; absent if that is not known. */
+  readonly keySite?: KeySite;
 }
 
 export interface DeviceTreeTemplate {
@@ -161,7 +165,7 @@ function decodeNode(row: Uint8Array): TeeNode {
   return Object.fromEntries(texts) as unknown as TeeNode;
 }
 
-function encodeTeeRow({ profile, deviceTree }: TeeEntry): Uint8Array {
+function encodeTeeRow({ profile, deviceTree, keySite }: TeeEntry): Uint8Array {
   const bytes = new Uint8Array(abi.TEE_ROW_SIZE);
   const row = new DataView(bytes.buffer);
   bytes.set(encodeText(profile.name, abi.TEE_LOAD_IPA - abi.TEE_NAME), abi.TEE_NAME);
@@ -169,6 +173,7 @@ function encodeTeeRow({ profile, deviceTree }: TeeEntry): Uint8Array {
   putQuad(row, abi.TEE_ENTRY_IPA, profile.entryIpa);
   for (const [at, key] of ROW_WORDS) row.setUint32(at, profile[key], true);
   row.setUint32(abi.TEE_DEVICE_TREE_MEMORY, deviceTree?.memoryOffset ?? 0, true);
+  if (keySite !== undefined) encodeKeySite(row, keySite);
   const { node } = profile;
   if (node !== undefined)
     for (const [at, end, key] of NODE_TEXTS) bytes.set(encodeText(node[key], end - at), at);
@@ -195,7 +200,13 @@ function decodeTee(bytes: Uint8Array, rows: readonly ImageRow[], index: number):
       ? {}
       : { node: decodeNode(new Uint8Array(view.buffer, view.byteOffset)) }),
   } as TeeProfile;
-  const tee = { profile, image: cut(bytes, imageRow), version: imageRow.version };
+  const keySite = decodeKeySite(view);
+  const tee = {
+    profile,
+    image: cut(bytes, imageRow),
+    version: imageRow.version,
+    ...(keySite === undefined ? {} : { keySite }),
+  };
   if (treeRow.size === 0) return tee;
   const memoryOffset = view.getUint32(abi.TEE_DEVICE_TREE_MEMORY, true);
   return { ...tee, deviceTree: { bytes: cut(bytes, treeRow), memoryOffset } };

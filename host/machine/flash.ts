@@ -17,6 +17,7 @@ import type { TeeEntry } from "./boot-package.ts";
 import { writeAtomically } from "./state.ts";
 import { teeDeviceTree } from "./tee-device-tree.ts";
 import { parseTeeHeader } from "./tee-header.ts";
+import { findKeySite, type KeySite } from "./tee-key-site.ts";
 
 /** Of an image of the user's own. */
 export const UNKNOWN_VERSION = "unknown";
@@ -66,8 +67,27 @@ export async function readTee(
       "is it the image that the profile describes? (docs/guest-tee-abi.md)",
     );
   if (headerBytes !== undefined) checkTeeHeader(headerBytes, image.length, profile);
-  const tee = { profile, image, version };
-  return profile.hasDeviceTree ? { ...tee, deviceTree: teeDeviceTree() } : tee;
+  const keySite = keySiteOf(pagerPath, image);
+  return {
+    profile,
+    image,
+    version,
+    ...(profile.hasDeviceTree ? { deviceTree: teeDeviceTree() } : {}),
+    ...(keySite === undefined ? {} : { keySite }),
+  };
+}
+
+function keySiteOf(path: string, image: Uint8Array): KeySite | undefined {
+  try {
+    return findKeySite(image);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new UserError(
+      "ambiguous-key-site",
+      `the TEE image ${path}: ${error.message}`,
+      "which of them is adapted must be certain (docs/decisions/0032-hardware-unique-key.md)",
+    );
+  }
 }
 
 /** It holds the machine's secret. */
