@@ -37,6 +37,7 @@ export const GUEST_TEE_CORES: u32 = 0x30; // u32, cores that are up in the TEE
 export const GUEST_ADAPTED_SITES: u32 = 0x34; // u32, instructions adapted in its image
 export const GUEST_TIMER_INTERRUPTS: u32 = 0x38; // u64, secure-timer interrupts delivered
 export const GUEST_BOOT_TICKS: u32 = 0x40; // u64, CNTPCT ticks from the first entry to ENTRY_DONE
+export const GUEST_KEY_READS: u32 = 0x48; // u32, times its TEE has taken the hardware unique key; 0 = it knows no key, or a constant of its image
 
 export const GUEST_NONE: u32 = 0;
 export const GUEST_BOOTING: u32 = 1;
@@ -65,6 +66,7 @@ export const EVENT_POOL_EXHAUSTED: u32 = 9; // VTTBR_EL2
 export const EVENT_VIOLATION: u32 = 10; // VIOLATION_*, where
 export const EVENT_DEPRIVILEGED: u32 = 11; // executable pages, stage-1 tables
 export const EVENT_MEASURED: u32 = 12; // 16 bytes of the executable pages' SHA-256, twice
+export const EVENT_KEY_SITE_ADAPTED: u32 = 13; // IPA, first original instruction
 export const EVENT_DMA_BLOCKED: u32 = 32; // stream ID (bits 31:0) and the SMMU's event number (bits 63:32), address
 export const EVENT_COMPARTMENT_FAULTED: u32 = 34; // compartment (bits 31:0) and operation (63:32), COMPARTMENT_* (63:32) and detail (31:0)
 export const EVENT_GUEST_TREE: u32 = 40; // a VM's device tree: GUEST_BOOT_* or GUEST_TREE_FAULTED; IPA of the new one, or where the old one is wrong
@@ -96,3 +98,4 @@ export const FAULT_CALL: u32 = 5; // an SMC of the dispatcher's ABI at the wrong
 export const FAULT_CORE_ON: u32 = 6; // a core's CPU_ON entry did not succeed: core
 export const FAULT_STUCK: u32 = 7; // it never left although interrupts waited: ELR
 export const FAULT_IMAGE: u32 = 8; // the image in its RAM is not the one that was signed: BOOT_REFUSED_*
+export const FAULT_KEY_SITE: u32 = 9; // the image has other instructions where its key is to be put: IPA of the first other one

@@ -21,3 +21,7 @@ export const TEE_EVENT_INTERRUPT: u32 = 0xbe000106;
 
 // OP-TEE's own words that the monitor must know.
 export const OPTEE_EXCHANGE_CAPABILITIES_FID: u32 = 0xb2000009;
+
+// What a TEE may ask of the monitor, as SMCCC fast calls of 64 bits; this one as an OEM service (Arm DEN 0028, section 6).
+// The hardware unique key of its guest: x0 = 0, x1 and x2 = its 16 bytes, little-endian; or x0 = NOT_SUPPORTED.
+export const TEE_HARDWARE_UNIQUE_KEY_FID: u32 = 0xc3000001;

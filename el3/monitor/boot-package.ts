@@ -17,6 +17,8 @@ import {
   TEE_ENTRY_KIND,
   TEE_FOREIGN_INTERRUPT,
   TEE_FOREIGN_INTID,
+  TEE_KEY_SITE,
+  TEE_KEY_WORD_COUNT,
   TEE_LOAD_IPA,
   TEE_ROW_BASE,
   TEE_ROW_SIZE,
@@ -41,6 +43,7 @@ import { FATAL_BOOT_PACKAGE } from "./trace/epitaph";
 const PACKAGE_PA: u64 = <u64>BOOT_PACKAGE_PA;
 /** What the monitor fills in of a device tree: two pairs of 64 bits (guests/device-tree.ts). */
 const MEMORY_PAIRS_SIZE: u64 = 32;
+const INSTRUCTION_SIZE: u64 = 4;
 
 /** Stops the machine if a profile of a package that was accepted (boot/verify.ts) is not to be followed. */
 export function checkProfiles(): void {
@@ -65,8 +68,16 @@ function fitsItsRam(rowPa: u64, index: u32): bool {
     (loadIpa & (PAGE_SIZE - 1)) === 0 &&
     loadIpa - <u64>TEE_RAM_IPA <= <u64>TEE_RAM_SIZE - imageSize &&
     treeSize <= loadIpa - <u64>TEE_DEVICE_TREE_IPA &&
-    (treeSize === 0 || treeMemory + MEMORY_PAIRS_SIZE <= treeSize)
+    (treeSize === 0 || treeMemory + MEMORY_PAIRS_SIZE <= treeSize) &&
+    hasItsKeySite(rowPa, imageSize)
   );
+}
+
+/** Whole instructions of the image, if there is a site. */
+function hasItsKeySite(rowPa: u64, imageSize: u64): bool {
+  const site = <u64>readPhysical32(rowPa + <u64>TEE_KEY_SITE);
+  const sizeBehind = <u64>TEE_KEY_WORD_COUNT * INSTRUCTION_SIZE;
+  return site === 0 || (site % INSTRUCTION_SIZE === 0 && site + sizeBehind <= imageSize);
 }
 
 /** Every word of the row has a meaning. */

@@ -14,6 +14,7 @@ const REASONS: Record<number, (detail: string) => string> = {
   [abi.FAULT_CORE_ON]: (core) => `its core ${Number(core)} did not come up`,
   [abi.FAULT_IMAGE]: (status) => `its image was refused: ${explainRefusal(Number(status))}`,
   [abi.FAULT_STUCK]: (elr) => `it did not leave although interrupts waited (at ${elr})`,
+  [abi.FAULT_KEY_SITE]: (ipa) => `its image has other instructions at ${ipa} than where its key is to be put`,
 };
 
 /** Undefined while the TEE is well. */

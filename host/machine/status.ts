@@ -42,6 +42,8 @@ export interface GuestStatus {
   readonly adaptedSites: number;
   readonly timerInterrupts: number;
   readonly bootTicks: number;
+  /** Times the TEE has taken its hardware unique key from the monitor. */
+  readonly keyReads: number;
 }
 
 export interface MonitorEvent {
@@ -68,6 +70,7 @@ const EVENT_NAMES: Record<number, string> = {
   [abi.EVENT_VIOLATION]: "violation",
   [abi.EVENT_DEPRIVILEGED]: "deprivileged",
   [abi.EVENT_MEASURED]: "measured",
+  [abi.EVENT_KEY_SITE_ADAPTED]: "key-site-adapted",
   [abi.EVENT_DMA_BLOCKED]: "dma-blocked",
   [abi.EVENT_COMPARTMENT_FAULTED]: "compartment-faulted",
   [abi.EVENT_GUEST_TREE]: "guest-tree",
@@ -125,6 +128,7 @@ function decodeGuest(view: DataView, slot: number): GuestStatus {
     adaptedSites: view.getUint32(base + abi.GUEST_ADAPTED_SITES, true),
     timerInterrupts: quad(view, base + abi.GUEST_TIMER_INTERRUPTS),
     bootTicks: quad(view, base + abi.GUEST_BOOT_TICKS),
+    keyReads: view.getUint32(base + abi.GUEST_KEY_READS, true),
   };
 }
 

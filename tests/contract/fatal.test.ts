@@ -94,6 +94,9 @@ suite("what must never happen stops the machine", () => {
     ["five cores", { [abi.TEE_CORE_COUNT]: 5 }],
     ["several cores that are entered behind their SMC", { [abi.TEE_ENTRY_KIND]: 1, [abi.TEE_CORE_COUNT]: 2 }],
     ["several cores whose clock stands still", { [abi.TEE_TIMER]: 1, [abi.TEE_CORE_COUNT]: 2 }],
+    ["a key site between two instructions", { [abi.TEE_KEY_SITE]: 0x802 }],
+    ["a key site that ends behind its image", { [abi.TEE_KEY_SITE]: 0x3000 - 0x18 }],
+    ["a key site far behind its image", { [abi.TEE_KEY_SITE]: 0xffff_fffc }],
     ["memory beyond the end of its device tree", { [abi.TEE_DEVICE_TREE_MEMORY]: 0x10000 }],
   ];
   for (const [name, words] of badRows) {
@@ -113,6 +116,7 @@ suite("what must never happen stops the machine", () => {
       const words: [number, number][] = [
         [abi.TEE_ENTRY_KIND, 1],
         [abi.TEE_TIMER, 1],
+        [abi.TEE_KEY_SITE, 0x3000 - 0x1c], // its last words
         [abi.TEE_FOREIGN_INTERRUPT, 1],
         [abi.TEE_FOREIGN_INTID, 159],
         [abi.TEE_WFI, 1],

@@ -18,7 +18,16 @@ import {
   useGicInterface,
 } from "../drivers/exceptions.ts";
 import { brokenInvariants, placesWith } from "../drivers/invariants.ts";
-import { aLab, anImage, FAST_CALL, type Lab, type LabOptions, taggedValues } from "../drivers/lab.ts";
+import {
+  aKeySite,
+  aLab,
+  anImage,
+  FAST_CALL,
+  KEY_SITE_OFFSET,
+  type Lab,
+  type LabOptions,
+  taggedValues,
+} from "../drivers/lab.ts";
 import { teeRuns } from "../drivers/tee.ts";
 
 interface FaultRow {
@@ -183,10 +192,15 @@ suite("a TEE at its boot that", () => {
   interface BootRow {
     readonly name: string;
     readonly fault: string;
+    readonly detail?: bigint;
     readonly options?: LabOptions;
     readonly prepare?: (lab: Lab) => void;
     readonly act?: (lab: Lab) => void;
   }
+  const otherAt = (index: number) => {
+    const { offset, words } = aKeySite();
+    return { offset, words: words.with(index, words[index]! ^ 1) };
+  };
   const BOOT_ROWS: readonly BootRow[] = [
     {
       name: "is not the image that was signed",
@@ -206,8 +220,14 @@ suite("a TEE at its boot that", () => {
       fault: "FAULT_ADAPTED_SITES",
       options: { image: new Uint8Array(anImage().length) },
     },
+    ...[0, 6].map((index) => ({
+      name: `has another instruction ${index} where its key is to be put`,
+      fault: "FAULT_KEY_SITE",
+      detail: 0x0e100000n + BigInt(KEY_SITE_OFFSET + 4 * index),
+      options: { keySite: otherAt(index) },
+    })),
   ];
-  for (const { name, fault, options, prepare, act } of BOOT_ROWS) {
+  for (const { name, fault, detail, options, prepare, act } of BOOT_ROWS) {
     test(`${name} is stopped (${fault}), and its guest starts without it`, async () => {
       const lab = await aLab(options);
       prepare?.(lab);
@@ -216,7 +236,9 @@ suite("a TEE at its boot that", () => {
       lab.runVcpu(vm.vcpus[0]!);
       act?.(lab);
 
-      assert.equal(lastFault(lab).fault, fault);
+      const seen = lastFault(lab);
+      assert.equal(seen.fault, fault);
+      if (detail !== undefined) assert.equal(seen.detail, detail);
       assert(lab.fetch(lab.core(0)));
       assert.equal(lab.core(0).pc, 0x40000000n);
       assert.equal(lab.core(0).x[0], vm.vcpus[0]!.x[0], "no call was answered");

@@ -1,12 +1,19 @@
 // A machine with a booted hypervisor, ready for guests: what most tests start from.
 
-import { ENTRY_KIND_VECTOR, FOREIGN_VFIQ, TIMER_CNTPS, WFI_FAULTS } from "../../abi/boot-package.ts";
+import {
+  ENTRY_KIND_VECTOR,
+  FOREIGN_VFIQ,
+  TEE_KEY_WORD_COUNT,
+  TIMER_CNTPS,
+  WFI_FAULTS,
+} from "../../abi/boot-package.ts";
 import { TEE_RAM_SIZE } from "../../abi/memory-map.ts";
 import type { TeeProfile } from "../../el1/tees/profiles.ts";
 import type { BootPackage } from "../../host/machine/boot-package.ts";
 import { layOutRam } from "../../host/machine/ram-layout.ts";
 import { decodeStatus, type MonitorStatus, STATUS_SIZE } from "../../host/machine/status.ts";
 import { teeDeviceTree } from "../../host/machine/tee-device-tree.ts";
+import type { KeySite } from "../../host/machine/tee-key-site.ts";
 import { ramImages } from "../machine/boot-images.ts";
 import type { Core } from "../machine/core.ts";
 import { MachineCheck } from "../machine/errors.ts";
@@ -34,6 +41,17 @@ export function anImage(): Uint8Array {
   return new Uint8Array(view.buffer);
 }
 
+export const KEY_SITE_OFFSET = 0x804;
+
+/** A site at which the image has the words that the site says. */
+export function aKeySite(image = anImage(), offset = KEY_SITE_OFFSET): KeySite {
+  const view = new DataView(image.buffer);
+  const words = Array.from({ length: TEE_KEY_WORD_COUNT }, (_, index) =>
+    view.getUint32(offset + index * 4, true),
+  );
+  return { offset, words };
+}
+
 const PROFILE: TeeProfile = {
   name: "test-tee",
   loadIpa: 0x0e100000,
@@ -54,12 +72,18 @@ export interface LabOptions {
   readonly guests?: number;
   readonly profile?: Partial<TeeProfile>;
   readonly image?: Uint8Array;
+  readonly keySite?: KeySite;
   readonly package?: Partial<BootPackage>;
 }
 
 export function aBootPackage(options: LabOptions = {}): BootPackage {
-  const { cores = 2, guests = 2, profile = {}, image = anImage() } = options;
-  const tee = { profile: { ...PROFILE, ...profile }, image, version: "1" };
+  const { cores = 2, guests = 2, profile = {}, image = anImage(), keySite } = options;
+  const tee = {
+    profile: { ...PROFILE, ...profile },
+    image,
+    version: "1",
+    ...(keySite === undefined ? {} : { keySite }),
+  };
   return {
     version: 1n,
     ...layOutRam(1 << 30, guests),

@@ -9,6 +9,7 @@ import { ENTRY_MUTANTS } from "./entry-rows.ts";
 import { EVIDENCE_MUTANTS } from "./evidence-rows.ts";
 import { GUEST_BOOT_MUTANTS } from "./guest-boot-rows.ts";
 import { GUEST_MUTANTS } from "./guest-rows.ts";
+import { KEY_MUTANTS } from "./key-rows.ts";
 import { LOCKDOWN_MUTANTS } from "./lockdown-rows.ts";
 import { MEMORY_MUTANTS } from "./memory-rows.ts";
 import type { Mutant } from "./mutate.ts";
@@ -386,6 +387,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...GUEST_MUTANTS,
   ...COMPARTMENT_MUTANTS,
   ...GUEST_BOOT_MUTANTS,
+  ...KEY_MUTANTS,
   ...ENTRY_MUTANTS,
   ...BOOT_MUTANTS,
   ...CRYPTO_MUTANTS,

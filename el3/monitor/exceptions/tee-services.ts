@@ -3,15 +3,19 @@
 
 import { RANDOM_WORLD_SECURE } from "../../../abi/random-compartment";
 import { SMCCC_VERSION_1_1, SMCCC_VERSION_FID } from "../../../abi/smccc";
+import { TEE_HARDWARE_UNIQUE_KEY_FID } from "../../../abi/tee";
 import { answerAttest, isAttestCall } from "../attest/evidence-call";
 import { Guest } from "../guests/guest";
+import { answerKeyCall } from "../guests/key";
 import { answerTrng, isTrngCall } from "../random/trng";
 import { NOT_SUPPORTED } from "../smccc";
 import { CoreArea } from "../worlds/core-area";
 import { ExceptionFrame } from "../worlds/exception-frame";
 
 export function answerTeeService(core: CoreArea, guest: Guest, frame: ExceptionFrame): void {
-  if (isTrngCall(<u32>frame.x0)) answerTrng(core, guest, frame, RANDOM_WORLD_SECURE);
-  else if (isAttestCall(<u32>frame.x0)) answerAttest(core, guest, frame);
-  else frame.x0 = <u32>frame.x0 === SMCCC_VERSION_FID ? <u64>SMCCC_VERSION_1_1 : NOT_SUPPORTED;
+  const functionId = <u32>frame.x0;
+  if (isTrngCall(functionId)) answerTrng(core, guest, frame, RANDOM_WORLD_SECURE);
+  else if (isAttestCall(functionId)) answerAttest(core, guest, frame);
+  else if (functionId === TEE_HARDWARE_UNIQUE_KEY_FID) answerKeyCall(guest, frame);
+  else frame.x0 = functionId === SMCCC_VERSION_FID ? <u64>SMCCC_VERSION_1_1 : NOT_SUPPORTED;
 }

@@ -20,6 +20,7 @@ import {
   EVENT_POOL_EXHAUSTED,
   FAULT_ADAPTED_SITES,
   FAULT_IMAGE,
+  FAULT_KEY_SITE,
 } from "../../../abi/status";
 import { reportImage } from "../boot/refuse";
 import { placeImage } from "../boot/verify";
@@ -48,6 +49,8 @@ import { adaptImage } from "./adapt";
 import { deviceTreePa, NORMAL_RAM_HIGH_IPA, writeTeeDeviceTree } from "./device-tree";
 import { faultTee } from "./fault";
 import { GUEST_STATE_BOOTING, GUEST_STATE_NONE, Guest } from "./guest";
+import { giveKey } from "./key";
+import { KEY_SITE_AS_EXPECTED } from "./key-site";
 import { guestWithVttbr } from "./lookup";
 import { refuseVm } from "./refused";
 import { buildTeeStage2, normalRamSize } from "./stage2";
@@ -86,9 +89,13 @@ function createTee(core: CoreArea, guest: Guest): void {
   guest.teeRamPa = machine().teePoolPa + <u64>guest.slot * <u64>TEE_RAM_SIZE;
   readProfile(guest);
   zeroPhysical(guest.teeRamPa, <u64>TEE_RAM_SIZE);
-  const refusal = placeImages(core, guest);
-  if (refusal === <u64>BOOT_ACCEPTED)
-    guest.adaptedSites = adaptImage(guest, imagePaOf(guest), imageSizeOf(teeImage(DEFAULT_TEE)));
+  const imagePa = imagePaOf(guest);
+  const refusal = placeImages(core, guest, imagePa);
+  let otherWordIpa = KEY_SITE_AS_EXPECTED;
+  if (refusal === <u64>BOOT_ACCEPTED) {
+    guest.adaptedSites = adaptImage(guest, imagePa, imageSizeOf(teeImage(DEFAULT_TEE)));
+    otherWordIpa = giveKey(guest, imagePa);
+  }
   lock(LOCK_MEMORY);
   assignTeeRam(guest.teeRamPa, <u64>TEE_RAM_SIZE, PAGE_GUEST_TEE, guest.slot);
   guest.teeVttbr = buildTeeStage2(guest);
@@ -115,16 +122,18 @@ function createTee(core: CoreArea, guest: Guest): void {
     faultTee(guest, FAULT_IMAGE, refusal);
   } else if (guest.adaptedSites !== readPhysical32(guest.profilePa + <u64>TEE_ADAPTED_SITES)) {
     faultTee(guest, FAULT_ADAPTED_SITES, <u64>guest.adaptedSites);
+  } else if (otherWordIpa !== KEY_SITE_AS_EXPECTED) {
+    faultTee(guest, FAULT_KEY_SITE, otherWordIpa);
   }
   publishMachine();
   publishGuest(guest);
 }
 
 /** Image and device tree, as they were signed: BOOT_ACCEPTED, or why the TEE may not run. */
-function placeImages(core: CoreArea, guest: Guest): u64 {
+function placeImages(core: CoreArea, guest: Guest, imagePa: u64): u64 {
   const row = teeImage(DEFAULT_TEE);
   const treeRow = teeDeviceTree(DEFAULT_TEE);
-  const status = placeImage(core, row, imagePaOf(guest));
+  const status = placeImage(core, row, imagePa);
   if (status !== <u64>BOOT_ACCEPTED) {
     reportImage(row, status);
     return status;

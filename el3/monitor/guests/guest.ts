@@ -38,6 +38,10 @@ export class Guest {
   hiddenCapabilities: u32;
   /** Instructions adapted in the image. */
   adaptedSites: u32;
+  /** Whether the next two are its hardware unique key (guests/key.ts). */
+  hasKey: u32;
+  /** Times its TEE has taken it. */
+  keyReads: u32;
   coresOn: u32;
   /** 1 while a call of it may be preempted or an answer held (worlds/detached.ts). */
   hasDetached: u32;
@@ -50,6 +54,9 @@ export class Guest {
   identity1: u64;
   identity2: u64;
   identity3: u64;
+  /** The first 8 bytes of the key, then the others; little-endian. */
+  keyLow: u64;
+  keyHigh: u64;
   // Statistics, mirrored in the status page (abi/status.ts).
   switches: u64;
   foreignInterrupts: u64;

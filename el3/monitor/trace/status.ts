@@ -8,6 +8,7 @@ import {
   GUEST_EXITS,
   GUEST_FOREIGN,
   GUEST_ID,
+  GUEST_KEY_READS,
   GUEST_PREEMPTIONS,
   GUEST_STATE,
   GUEST_SWITCHES,
@@ -120,8 +121,13 @@ export function publishGuest(guest: Guest): void {
   writePhysical64(pa + <u64>GUEST_ID, guest.id);
   writePhysical32(pa + <u64>GUEST_TEE_CORES, guest.coresOn);
   writePhysical32(pa + <u64>GUEST_ADAPTED_SITES, guest.adaptedSites);
+  publishKeyReads(guest);
   publishExits(guest);
   publishSwitches(guest);
+}
+
+export function publishKeyReads(guest: Guest): void {
+  writePhysical32(guest.statusRowPa + <u64>GUEST_KEY_READS, guest.keyReads);
 }
 
 export function publishBootTicks(guest: Guest, ticks: u64): void {
