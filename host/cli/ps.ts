@@ -7,7 +7,8 @@ import { table } from "./table.ts";
 
 export default command({
   name: "ps",
-  description: "List machines, their guests and the guests' TEEs",
+  description:
+    "List machines, their guests and the guests' TEEs (KEY own: it has taken its guest's hardware unique key)",
   args: {
     ...jsonOption,
     names: { type: "enum", options: ["machines", "guests"], description: "print bare names, one a line" },
@@ -41,12 +42,14 @@ async function runningMachines(): Promise<Machine[]> {
 
 async function printTable(machines: readonly Machine[]): Promise<void> {
   if (machines.length === 0) return say("no machine runs; start one with `vtz up`");
-  const rows = [["MACHINE", "GUEST", "VCPUS", "MEMORY", "TEE", "STATE", "SWITCHES", "ADDRESS", "CONSOLE"]];
+  const rows = [
+    ["MACHINE", "GUEST", "VCPUS", "MEMORY", "TEE", "STATE", "KEY", "SWITCHES", "ADDRESS", "CONSOLE"],
+  ];
   for (const machine of machines) {
     const { name, tee, guests } = await machine.describe();
-    if (guests.length === 0) rows.push([name, "-", "", "", tee, "", "", "", ""]);
+    if (guests.length === 0) rows.push([name, "-", "", "", tee, "", "", "", "", ""]);
     for (const guest of guests) {
-      const { state = "?", switches = "?" } = guest.tee ?? {};
+      const { state = "?", switches = "?", keyReads } = guest.tee ?? {};
       rows.push([
         name,
         guest.name,
@@ -54,6 +57,7 @@ async function printTable(machines: readonly Machine[]): Promise<void> {
         `${guest.memoryMib} MiB`,
         tee,
         state,
+        keyReads === undefined ? "?" : keyReads > 0 ? "own" : "-",
         String(switches),
         guest.address ?? "-",
         `vtz console${name === "default" ? "" : ` -m ${name}`} ${guest.name}`,

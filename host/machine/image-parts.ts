@@ -2,10 +2,12 @@
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { ENTRY_KIND_VECTOR } from "../../abi/boot-package.ts";
 import { TEE_PROFILES, type TeeName } from "../../el1/tees/profiles.ts";
 import { type ImageInput, prepareImages } from "../images/prepare-images.ts";
 import { hardenXen } from "../rewriter/harden.ts";
 import { type BootImage, type BootImageOptions, makeBootImage } from "./boot-image.ts";
+import type { TeeEntry } from "./boot-package.ts";
 import { readTee, UNKNOWN_VERSION } from "./flash.ts";
 import type { SigningKey } from "./keys.ts";
 import { layOutRam } from "./ram-layout.ts";
@@ -73,6 +75,11 @@ export async function gatherParts(
   });
   const { versions } = images;
   const teeVersion = teeImage === undefined ? versions.tee : UNKNOWN_VERSION;
+  const entry = await readTee(teeImage ?? images.teeImage, profile ?? TEE_PROFILES[tee], teeVersion);
+  if (keepsItsOwnKey(entry))
+    onProgress(
+      "the TEE image does not take its hardware unique key as OP-TEE for QEMU does: it keeps its own",
+    );
   return {
     hypervisor:
       hypervisor === undefined
@@ -80,7 +87,7 @@ export async function gatherParts(
         : { path: hypervisor, version: UNKNOWN_VERSION },
     dom0Kernel: { path: images.kernel, version: versions.kernel },
     dom0Initrd: { path: images.dom0Initrd, version: versions.dom0Initrd },
-    tees: [await readTee(teeImage ?? images.teeImage, profile ?? TEE_PROFILES[tee], teeVersion)],
+    tees: [entry],
     ram,
     coreCount: options.coreCount ?? DEFAULTS.coreCount,
     dom0Memory: options.dom0Memory ?? DEFAULTS.dom0Memory,
@@ -89,6 +96,11 @@ export async function gatherParts(
     mustBeHardened: hypervisor === undefined,
     inputs: images.inputs,
   };
+}
+
+/** Of a kernel that is OP-TEE by its ABI. */
+function keepsItsOwnKey({ profile, keySite }: TeeEntry): boolean {
+  return profile.entryKind === ENTRY_KIND_VECTOR && keySite === undefined;
 }
 
 /** For a machine without a monitor: the hypervisor stays as it was shipped, nobody signs. */
