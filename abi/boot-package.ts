@@ -51,7 +51,8 @@ export const TEE_NODE_END: u32 = 0x7c;
 export const TEE_KEY_SITE: u32 = 0x7c; // u32, offset in the image of the function that gives its kernel the hardware unique key, 0 = none
 export const TEE_KEY_WORDS: u32 = 0x80; // TEE_KEY_WORD_COUNT u32, what stands there
 export const TEE_KEY_WORD_COUNT: u32 = 7;
-export const TEE_ROW_END: u32 = 0x9c; // zero from here on
+export const TEE_CLOCK: u32 = 0x9c; // u32, CLOCK_*, for TIMER_CNTV
+export const TEE_ROW_END: u32 = 0xa0; // zero from here on
 
 export const IMAGE_ROW_BASE: u32 = 0x500;
 export const IMAGE_ROW_SIZE: u32 = 0x80;
@@ -92,6 +93,8 @@ export const ENTRY_KIND_VECTOR: u32 = 0; // calls enter at a vector table (OP-TE
 export const ENTRY_KIND_RESUME: u32 = 1; // calls enter by returning from the TEE's last SMC (seL4); needs a TEE of one core
 export const TIMER_CNTPS: u32 = 0; // the secure physical timer, emulated
 export const TIMER_CNTV: u32 = 1; // the EL1 virtual timer, the TEE's own while it runs; needs a TEE of one core
+export const CLOCK_STOPS: u32 = 0; // stands still while the TEE is away
+export const CLOCK_RUNS: u32 = 1; // is the machine's own
 export const FOREIGN_VFIQ: u32 = 0;
 export const FOREIGN_VIRQ: u32 = 1;
 export const FOREIGN_NONE: u32 = 2; // transparent preemption only

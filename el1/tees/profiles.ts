@@ -1,7 +1,13 @@
 // What the monitor must know of each TEE kernel that a guest can have: data, no code (design, section 5).
 // The words are those of abi/boot-package.ts; the host writes them into the boot package as a TEE row.
 
-import { ENTRY_KIND_VECTOR, FOREIGN_VFIQ, TIMER_CNTPS, WFI_FAULTS } from "../../abi/boot-package.ts";
+import {
+  CLOCK_STOPS,
+  ENTRY_KIND_VECTOR,
+  FOREIGN_VFIQ,
+  TIMER_CNTPS,
+  WFI_FAULTS,
+} from "../../abi/boot-package.ts";
 
 /** What Linux finds below /firmware in its device tree. */
 export interface TeeNode {
@@ -22,6 +28,7 @@ export interface TeeProfile {
   /** Secure-timer instructions that the monitor must find in the image; any other number refuses it. */
   readonly adaptedSites: number;
   readonly wfi: number;
+  readonly clock: number;
   /** Bits cleared in the answer to OPTEE_SMC_EXCHANGE_CAPABILITIES. */
   readonly hiddenCapabilities: number;
   /** Whether it finds a device tree in x2. */
@@ -48,6 +55,7 @@ const debianOptee = {
   foreignIntid: 0,
   adaptedSites: 3,
   wfi: WFI_FAULTS,
+  clock: CLOCK_STOPS,
   hiddenCapabilities: ASYNC_NOTIFICATIONS | RESERVED_SHARED_MEMORY,
   hasDeviceTree: true,
   node: OPTEE_NODE,

@@ -2,6 +2,7 @@
 
 import {
   BOOT_TEE_COUNT,
+  CLOCK_RUNS,
   ENTRY_KIND_RESUME,
   FOREIGN_NONE,
   FOREIGN_VIRQ,
@@ -12,6 +13,7 @@ import {
   IMAGE_SIZE,
   IMAGE_TEE_FIRST,
   IMAGES_PER_TEE,
+  TEE_CLOCK,
   TEE_CORE_COUNT,
   TEE_DEVICE_TREE_MEMORY,
   TEE_ENTRY_KIND,
@@ -88,6 +90,7 @@ function isKnown(rowPa: u64): bool {
     readPhysical32(rowPa + <u64>TEE_ENTRY_KIND) <= ENTRY_KIND_RESUME &&
     readPhysical32(rowPa + <u64>TEE_TIMER) <= TIMER_CNTV &&
     readPhysical32(rowPa + <u64>TEE_WFI) <= WFI_LEAVES &&
+    readPhysical32(rowPa + <u64>TEE_CLOCK) <= CLOCK_RUNS &&
     foreign <= FOREIGN_NONE &&
     (foreign !== FOREIGN_VIRQ || (foreignIntid >= INTID_SPI_FIRST && foreignIntid < TEE_INTERRUPT_COUNT))
   );

@@ -41,6 +41,7 @@ const teeParts = {
     foreignIntid: word,
     adaptedSites: word,
     wfi: word,
+    clock: word,
     hiddenCapabilities: word,
     hasDeviceTree: fc.constant(true),
   }),

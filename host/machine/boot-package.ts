@@ -62,6 +62,7 @@ const ROW_WORDS = [
   [abi.TEE_FOREIGN_INTID, "foreignIntid"],
   [abi.TEE_ADAPTED_SITES, "adaptedSites"],
   [abi.TEE_WFI, "wfi"],
+  [abi.TEE_CLOCK, "clock"],
   [abi.TEE_HIDDEN_CAPABILITIES, "hiddenCapabilities"],
 ] as const;
 

@@ -69,6 +69,7 @@ test("a resume kernel's profile is data, and reaches the monitor as it stands in
     foreignIntid: 40,
     adaptedSites: 0,
     wfi: abi.WFI_LEAVES,
+    clock: abi.CLOCK_STOPS,
     hiddenCapabilities: 0,
     hasDeviceTree: false,
   });
@@ -105,7 +106,7 @@ test("its node reaches the monitor, its texts as in the request that they are co
 });
 
 const refused: [string, object, RegExp][] = [
-  ["an unknown word", { ...SEL4, clock: 1 }, /no word “clock”; known: name load/],
+  ["an unknown word", { ...SEL4, colour: 1 }, /no word “colour”; known: name load/],
   ["no name", { ...SEL4, name: undefined }, /“name” must be a text/],
   ["a name that is too long", { ...SEL4, name: "a-name-of-sixteen" }, /“name” must be a text/],
   ["no load address", { ...SEL4, load: undefined }, /“load” must be a number from 0xe000000 .*missing/],
@@ -126,6 +127,8 @@ const refused: [string, object, RegExp][] = [
   ["half a core", { ...OPTEE, cores: 1.5 }, /“cores”/],
   ["resume with cores", { ...SEL4, timer: "cntps", cores: 2 }, /resume needs “cores” 1/],
   ["cntv with cores", { ...OPTEE, timer: "cntv", adaptedSites: 0 }, /cntv needs “cores” 1/],
+  ["an unknown clock", { ...SEL4, clock: 1 }, /“clock” must be stops or runs, not 1/],
+  ["a clock that it does not have", { ...OPTEE, clock: "runs" }, /“clock” runs needs “timer” cntv/],
   ["sites with cntv", { ...SEL4, adaptedSites: 1 }, /with cntv it must be 0/],
   ["a tree under the image", { ...SEL4, deviceTree: true }, /“load” must be behind it/],
   ["a tree that is a text", { ...OPTEE, deviceTree: "yes" }, /true or false/],

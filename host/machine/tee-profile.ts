@@ -10,6 +10,7 @@ import { UserError } from "../errors.ts";
 const KINDS = { vector: abi.ENTRY_KIND_VECTOR, resume: abi.ENTRY_KIND_RESUME };
 const TIMERS = { cntps: abi.TIMER_CNTPS, cntv: abi.TIMER_CNTV };
 const FOREIGN = { fiq: abi.FOREIGN_VFIQ, none: abi.FOREIGN_NONE };
+const CLOCKS = { stops: abi.CLOCK_STOPS, runs: abi.CLOCK_RUNS };
 const WFI = { faults: abi.WFI_FAULTS, leaves: abi.WFI_LEAVES };
 
 const WORDS = [
@@ -21,6 +22,7 @@ const WORDS = [
   "timer",
   "foreignInterrupts",
   "wfi",
+  "clock",
   "adaptedSites",
   "hiddenCapabilities",
   "deviceTree",
@@ -71,6 +73,7 @@ export function parseTeeProfile(value: unknown): TeeProfile {
     ...foreignOf(words),
     adaptedSites: number(words, "adaptedSites", 0, U32_MAX, 0),
     wfi: choice(words, "wfi", WFI, "faults"),
+    clock: choice(words, "clock", CLOCKS, "stops"),
     hiddenCapabilities: number(words, "hiddenCapabilities", 0, U32_MAX, 0),
     hasDeviceTree: deviceTreeOf(words),
     ...nodeOf(words),
@@ -87,6 +90,8 @@ function checkTogether(profile: TeeProfile): void {
     throw new RangeError("“timer” cntv needs “cores” 1: its clock stands still while it is away");
   if (profile.adaptedSites > 0 && profile.timer === abi.TIMER_CNTV)
     throw new RangeError("“adaptedSites” counts instructions of “timer” cntps; with cntv it must be 0");
+  if (profile.clock === abi.CLOCK_RUNS && profile.timer !== abi.TIMER_CNTV)
+    throw new RangeError("“clock” runs needs “timer” cntv: with cntps it is the normal world's");
   if (profile.hasDeviceTree && profile.loadIpa === TEE_DEVICE_TREE_IPA)
     throw new RangeError(`a “deviceTree” lies at ${hex(TEE_DEVICE_TREE_IPA)}: “load” must be behind it`);
 }

@@ -90,6 +90,7 @@ suite("what must never happen stops the machine", () => {
       { [abi.TEE_FOREIGN_INTERRUPT]: 1, [abi.TEE_FOREIGN_INTID]: 160 },
     ],
     ["a meaning of WFI that there is not", { [abi.TEE_WFI]: 2 }],
+    ["a clock that there is not", { [abi.TEE_CLOCK]: 2 }],
     ["no core", { [abi.TEE_CORE_COUNT]: 0 }],
     ["five cores", { [abi.TEE_CORE_COUNT]: 5 }],
     ["several cores that are entered behind their SMC", { [abi.TEE_ENTRY_KIND]: 1, [abi.TEE_CORE_COUNT]: 2 }],
@@ -120,6 +121,7 @@ suite("what must never happen stops the machine", () => {
         [abi.TEE_FOREIGN_INTERRUPT, 1],
         [abi.TEE_FOREIGN_INTID, 159],
         [abi.TEE_WFI, 1],
+        [abi.TEE_CLOCK, 1],
         [abi.TEE_CORE_COUNT, 1],
       ];
       for (const [at, word] of words) machine.memory.write(ROW_PA + at, 4, BigInt(word));

@@ -4,6 +4,8 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import {
+  CLOCK_RUNS,
+  CLOCK_STOPS,
   ENTRY_KIND_RESUME,
   FOREIGN_NONE,
   FOREIGN_VFIQ,
@@ -36,6 +38,7 @@ const RESUME_TEE = {
   foreignIntid: Number(FOREIGN_INTID),
   adaptedSites: 0,
   wfi: WFI_LEAVES,
+  clock: CLOCK_STOPS,
 };
 
 /** A guest at its first instruction, whose own virtual timer is off; its TEE stands behind its ENTRY_DONE. */
@@ -149,6 +152,18 @@ suite("the two worlds' timers", () => {
     lab.machine.ticks += 4000n;
     lab.guestCalls(0);
     assert.equal(count(lab), before + 4000n);
+  });
+
+  test("with a clock that runs, it is the machine's wherever the TEE was meanwhile", async () => {
+    const lab = await aGuest({ clock: CLOCK_RUNS });
+    for (const leave of ["a yield", "WFI", "a call's end"]) {
+      lab.guestCalls(0, YIELDING_CALL);
+      assert.equal(count(lab), lab.machine.ticks);
+      leaves[leave]!(lab);
+      lab.machine.ticks += 1_000_000n;
+    }
+    lab.guestCalls(0, FAST_CALL);
+    assert.equal(lab.core(0).get("CNTVOFF_EL2"), 0n);
   });
 
   test("of a normal world in the middle of its timer's interrupt, that stays active", async () => {

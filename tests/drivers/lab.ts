@@ -1,6 +1,7 @@
 // A machine with a booted hypervisor, ready for guests: what most tests start from.
 
 import {
+  CLOCK_STOPS,
   ENTRY_KIND_VECTOR,
   FOREIGN_VFIQ,
   TEE_KEY_WORD_COUNT,
@@ -63,6 +64,7 @@ const PROFILE: TeeProfile = {
   foreignIntid: 0,
   adaptedSites: SITES.length,
   wfi: WFI_FAULTS,
+  clock: CLOCK_STOPS,
   hiddenCapabilities: 0x20,
   hasDeviceTree: true,
 };
@@ -157,11 +159,14 @@ export class Lab {
     return false;
   }
 
-  /** A VM whose TEE has booted on `core`, at its first instruction. */
-  aGuest(options: { vcpus?: number; ramMib?: number; vmid?: number; core?: number } = {}): VirtualMachine {
-    const { core = 0, ...rest } = options;
+  /** A VM whose TEE has booted on `core`, and has enabled `spi`, at its first instruction. */
+  aGuest(
+    options: { vcpus?: number; ramMib?: number; vmid?: number; core?: number; spi?: number } = {},
+  ): VirtualMachine {
+    const { core = 0, spi, ...rest } = options;
     const vm = this.aVm(rest);
     this.runVcpu(vm.vcpus[0]!, core);
+    if (spi !== undefined) this.tee(core).enablesSpi(spi);
     this.tee(core).entryDone();
     if (teeRuns(this.core(core)) || !this.fetch(this.core(core)))
       throw new MachineCheck("the guest does not start");

@@ -95,4 +95,12 @@ export const ENTRY_MUTANTS: readonly Mutant[] = [
     testFile: "contract/foreign-interrupts.test.ts",
     test: "a TEE that yields now and then",
   },
+  {
+    name: "a profile may have any clock",
+    file: "boot-package.ts",
+    text: "    readPhysical32(rowPa + <u64>TEE_CLOCK) <= CLOCK_RUNS &&\n",
+    replacement: "",
+    testFile: "contract/fatal.test.ts",
+    test: "a profile with a clock that there is not",
+  },
 ];

@@ -3,6 +3,7 @@
 import { BOOT_ACCEPTED } from "../../../abi/boot-compartment";
 import {
   TEE_ADAPTED_SITES,
+  TEE_CLOCK,
   TEE_CORE_COUNT,
   TEE_ENTRY_IPA,
   TEE_ENTRY_KIND,
@@ -156,5 +157,6 @@ function readProfile(guest: Guest): void {
   guest.foreignInterrupt = readPhysical32(pa + <u64>TEE_FOREIGN_INTERRUPT);
   guest.foreignIntid = readPhysical32(pa + <u64>TEE_FOREIGN_INTID);
   guest.wfi = readPhysical32(pa + <u64>TEE_WFI);
+  guest.clock = readPhysical32(pa + <u64>TEE_CLOCK);
   guest.hiddenCapabilities = readPhysical32(pa + <u64>TEE_HIDDEN_CAPABILITIES);
 }

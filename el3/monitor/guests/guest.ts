@@ -35,6 +35,8 @@ export class Guest {
   foreignInterrupt: u32;
   foreignIntid: u32;
   wfi: u32;
+  /** CLOCK_*. */
+  clock: u32;
   hiddenCapabilities: u32;
   /** Instructions adapted in the image. */
   adaptedSites: u32;

@@ -1,9 +1,10 @@
 // The EL1 virtual timer (CNTV, INTID 27) of a TEE whose profile says TIMER_CNTV: while it runs, the timer and CNTVOFF_EL2 are its own.
 // Its clock stands still while the core is not its own, so that it finds its budgets as it left them; only where it waits by WFI
-// the clock goes on. Its interrupt arrives as a physical one, held active in the redistributor until the TEE ends the
+// the clock goes on, and always if its profile says so (CLOCK_RUNS). Its interrupt arrives as a physical one, held active in the redistributor until the TEE ends the
 // virtual one (ICH_LR<n>_EL2.HW). The normal world's timer is put back when it leaves; if that falls due meanwhile, the core's
 // secure timer says so, and it counts as a foreign interrupt. Arm ARM D11.2; IHI 0069, 4.5.
 
+import { CLOCK_RUNS } from "../../../abi/boot-package";
 import { GICR_FRAME_SIZE, GICR_PA } from "../../../abi/memory-map";
 import { GICR_ICACTIVER0, GICR_ISACTIVER0, INTID_VIRTUAL_TIMER } from "../arm/gic.gen";
 import { CNTV_CTL_EL0_ENABLE, CNTV_CTL_EL0_IMASK } from "../arm/registers.gen";
@@ -54,7 +55,8 @@ export function hideVirtualTimer(core: CoreArea, teeCore: TeeCore): void {
   const now = readCNTPCT_EL0();
   teeCore.timerControl = <u32>(readCNTV_CTL_EL0() & CONTROL_MASK);
   teeCore.virtualCompare = readCNTV_CVAL_EL0();
-  teeCore.stoppedTicks = teeCore.isIdle !== 0 ? 0 : now;
+  const goesOn = teeCore.isIdle !== 0 || teeCore.guest.clock === CLOCK_RUNS;
+  teeCore.stoppedTicks = goesOn ? 0 : now;
   teeCore.isIdle = 0;
   writeCNTV_CTL_EL0(0);
   isb();
