@@ -104,6 +104,35 @@ suite("the secure GIC", () => {
     }
   });
 
+  test("a narrow load has zeros or the sign above what it reads, in 32 or 64 bits of its register", async () => {
+    const lab = await inACall();
+    lab.tee().store(gicd("GICD_ISENABLER", 4), 0x800080f0n);
+    const loads = (options: { sas: bigint; sse?: boolean; sf?: boolean }) => {
+      lab.tee().accessIpa(gicd("GICD_ISENABLER", 4), options);
+      return BigInt.asIntN(64, lab.core(0).x[7]!);
+    };
+
+    assert.equal(loads({ sas: 0n }), 0xf0n);
+    assert.equal(loads({ sas: 1n }), 0x80f0n);
+    assert.equal(loads({ sas: 0n, sse: true }), 0xfffffff0n);
+    assert.equal(loads({ sas: 0n, sse: true, sf: true }), -0x10n);
+    assert.equal(loads({ sas: 1n, sse: true, sf: true }), -0x7f10n);
+    assert.equal(loads({ sas: 2n, sse: true, sf: true }), -0x7fff7f10n);
+    assert.equal(loads({ sas: 3n }), 0x800080f0n);
+  });
+
+  test("a narrow store writes no more than its width", async () => {
+    const lab = await inACall();
+    lab.core(0).x[7] = 0xffff_ffff_ffff_fff1n;
+
+    lab.tee().accessIpa(gicd("GICD_ISENABLER", 4), { write: true, sas: 0n });
+    assert.equal(lab.tee().load(gicd("GICD_ISENABLER", 4)), 0xf1n);
+    lab.core(0).x[7] = 0xffff_ffff_ffff_8000n;
+    lab.tee().accessIpa(gicd("GICD_ISENABLER", 4), { write: true, sas: 1n });
+
+    assert.equal(lab.tee().load(gicd("GICD_ISENABLER", 4)), 0x80f1n);
+  });
+
   test("GICR_TYPER read at once, as 64 bits, has the affinity in its upper half", async () => {
     const lab = await inACall();
     lab.tee().accessIpa(gicr(2, "GICR_TYPER"), { sas: 3n });

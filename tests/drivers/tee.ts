@@ -55,9 +55,13 @@ export class Tee {
     exitToEl2(this.machine, this.core, "synchronous", { esr: esrOf(EC_WFX) });
   }
 
-  /** A load or store of 32 bits by register `rt` at an address that stage 2 does not map. */
-  accessIpa(ipa: bigint, { write = false, rt = 7, isv = true, sas = 2n } = {}): void {
-    const iss = (isv ? 1n << 24n : 0n) | (sas << 22n) | (BigInt(rt) << 16n) | (write ? 1n << 6n : 0n) | 0x6n;
+  /** A load or store, of 32 bits if nothing else is said, by register `rt` at an address that stage 2 does not map. */
+  accessIpa(
+    ipa: bigint,
+    { write = false, rt = 7, isv = true, sas = 2n, sse = false, sf = false } = {},
+  ): void {
+    const size = (sas << 22n) | (sse ? 1n << 21n : 0n) | (sf || sas === 3n ? 1n << 15n : 0n);
+    const iss = (isv ? 1n << 24n : 0n) | size | (BigInt(rt) << 16n) | (write ? 1n << 6n : 0n) | 0x6n;
     exitToEl2(this.machine, this.core, "synchronous", {
       esr: esrOf(EC_DATA_ABORT, iss),
       far: 0xffff000000000000n | (ipa & 0xfffn),

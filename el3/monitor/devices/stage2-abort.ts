@@ -9,8 +9,10 @@ import {
   ESR_EL2_ISS_DATA_ABORT_SAS_DOUBLEWORD,
   ESR_EL2_ISS_DATA_ABORT_SAS_MASK,
   ESR_EL2_ISS_DATA_ABORT_SAS_SHIFT,
+  ESR_EL2_ISS_DATA_ABORT_SF,
   ESR_EL2_ISS_DATA_ABORT_SRT_MASK,
   ESR_EL2_ISS_DATA_ABORT_SRT_SHIFT,
+  ESR_EL2_ISS_DATA_ABORT_SSE,
   ESR_EL2_ISS_DATA_ABORT_WNR,
   HPFAR_EL2_FIPA_MASK,
   HPFAR_EL2_FIPA_SHIFT,
@@ -30,6 +32,8 @@ const INSTRUCTION_SIZE: u64 = 4;
 /** Registers of the emulated devices are words; a 64-bit one is two of them. */
 const WORD_SIZE: u64 = 4;
 const WORD_BITS: u64 = 32;
+const BYTE_BITS: u64 = 8;
+const REGISTER_BITS: u64 = 64;
 
 export function emulateAccess(
   core: CoreArea,
@@ -57,14 +61,23 @@ export function emulateAccess(
   const isDoubleword = size === ESR_EL2_ISS_DATA_ABORT_SAS_DOUBLEWORD;
   frame.elrEl3 += INSTRUCTION_SIZE;
   if ((esrEl2 & ESR_EL2_ISS_DATA_ABORT_WNR) !== 0) {
-    const value = readRegister(frame, register);
+    const value = extend(readRegister(frame, register), size, false);
     writeDevice(core, guest, teeCore, ipa, <u32>value);
     if (isDoubleword) writeDevice(core, guest, teeCore, ipa + WORD_SIZE, <u32>(value >> WORD_BITS));
   } else {
     let value = <u64>readDevice(guest, ipa);
     if (isDoubleword) value |= (<u64>readDevice(guest, ipa + WORD_SIZE)) << WORD_BITS;
+    value = extend(value, size, (esrEl2 & ESR_EL2_ISS_DATA_ABORT_SSE) !== 0);
+    if ((esrEl2 & ESR_EL2_ISS_DATA_ABORT_SF) === 0) value = <u64>(<u32>value);
     writeRegister(frame, register, value);
   }
+}
+
+/** The low 1, 2, 4 or 8 bytes (SAS 0…3) of a value, with zeros or with the sign above them. */
+function extend(value: u64, size: u64, isSigned: bool): u64 {
+  const unused = REGISTER_BITS - (BYTE_BITS << size);
+  const top = value << unused;
+  return isSigned ? <u64>(<i64>top >> <i64>unused) : top >> unused;
 }
 
 function faultIpa(): u64 {
