@@ -27,6 +27,10 @@ export const CHECKS: readonly Check[] = [
     run: (root) => complaintOf(root, bin(root, "tsc"), ["--noEmit", "-p", "sel0/tsconfig.json"]),
   },
   {
+    name: "types of the test kernels",
+    run: (root) => complaintOf(root, bin(root, "tsc"), ["--noEmit", "-p", "el1/tsconfig.json"]),
+  },
+  {
     name: "lint and format",
     run: (root) => complaintOf(root, bin(root, "biome"), ["check", "--diagnostic-level=error", "."]),
   },

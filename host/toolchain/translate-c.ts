@@ -79,7 +79,7 @@ function plainImports(text: string): string {
 /** `w2c_monitor_el30x2Fmonitor0x2Fsmc0x2Ftable0x2Fdispatch` → `w2c_monitor_smc__table__dispatch`. */
 function readableNames(text: string): string {
   return text
-    .replaceAll(/(el30x2Fmonitor|sel0)0x2F/g, "")
+    .replaceAll(/(el30x2Fmonitor|sel0|el1)0x2F/g, "")
     .replaceAll("0x2F", "__")
     .replaceAll("0x2D", "_")
     .replaceAll(/(?<=\w)0x23/g, "_") // of a name: constants have this byte too
