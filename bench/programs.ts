@@ -1,4 +1,4 @@
-// The programs that measure and test, from el1/probe: a kernel image for the probe guest, a program for a guest's Linux, a TEE.
+// The programs that measure and test, from el1/probe: a kernel image for the measuring guest, a program for a guest's Linux.
 
 import { mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
@@ -46,16 +46,6 @@ export async function buildProgram(name: string): Promise<string> {
   const outDir = await outFolder();
   const object = await compile(outDir, `${name}.c`, ["--target=aarch64-linux-gnu", ...COMMON_FLAGS]);
   return link(outDir, name, ["-static", object]);
-}
-
-/** A TEE kernel of the resume kind, for the load address in its profile. */
-export async function buildResumeTee(loadIpa: number): Promise<string> {
-  const outDir = await outFolder();
-  const object = await compile(outDir, "resume-tee.S", ["--target=aarch64-none-elf"]);
-  const elf = await link(outDir, "resume-tee.elf", [`-Ttext=0x${loadIpa.toString(16)}`, object]);
-  const image = join(outDir, "resume-tee.bin");
-  await run(outDir, "objcopy", "llvm", [`llvm-objcopy-${LLVM}`, "-O", "binary", "-j", ".text", elf, image]);
-  return image;
 }
 
 async function outFolder(): Promise<string> {
