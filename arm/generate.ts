@@ -12,6 +12,7 @@ import { controlConstants, syndromes, systemRegisters } from "./registers.ts";
 import { assemblyHeader, firmwareConstants, forbiddenFunction, registerDocument } from "./render.ts";
 import { smmuConstants, smmuLayouts, smmuRegisters } from "./smmu.ts";
 import { stores } from "./stores.ts";
+import { tzc400Constants, tzc400Registers } from "./tzc400.ts";
 
 /** Path in the tree → content. */
 export function generatedFiles(): Map<string, string> {
@@ -27,6 +28,7 @@ export function generatedFiles(): Map<string, string> {
     ...[...smmuRegisters, ...smmuLayouts].flatMap(registerConstants),
     ...numberConstants(smmuConstants, "u32"),
   ];
+  const tzc400 = [...tzc400Registers.flatMap(registerConstants), ...numberConstants(tzc400Constants, "u32")];
   const tables = [
     ...descriptors.flatMap(registerConstants),
     ...numberConstants(descriptorConstants, "u64"),
@@ -41,12 +43,13 @@ export function generatedFiles(): Map<string, string> {
     ["el3/monitor/arm/instructions.gen.ts", firmwareConstants("Instruction encodings", encodings)],
     ["el3/monitor/arm/stores.gen.ts", firmwareConstants("Stores", instructionConstants(stores))],
     ["el3/monitor/arm/forbidden.gen.ts", forbiddenFunction(forbiddenPatterns)],
+    ["sel0/devices/tzc400.gen.ts", firmwareConstants("Registers of the TZC-400", tzc400)],
     ["el3/vectors/registers.gen.h", assemblyHeader([...system, ...devices, ...tables, ...encodings])],
     [
       "docs/registers.md",
       registerDocument(
         [...systemRegisters, ...syndromes],
-        [...deviceRegisters, ...smmuRegisters],
+        [...deviceRegisters, ...smmuRegisters, ...tzc400Registers],
         [...descriptors, ...smmuLayouts],
       ),
     ],
