@@ -7,6 +7,7 @@ export const COMPARTMENT_RANDOM: u32 = 0;
 export const COMPARTMENT_BOOT: u32 = 1;
 export const COMPARTMENT_GUEST_BOOT: u32 = 2;
 export const COMPARTMENT_ATTEST: u32 = 3;
+export const COMPARTMENT_DEVICES: u32 = 4;
 
 /** Inputs and outputs of a call that do not fit into registers; copied in before it and out after it. */
 export const COMPARTMENT_MESSAGE_PTR: u32 = 0x1000;

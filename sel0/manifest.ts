@@ -52,6 +52,14 @@ export const COMPARTMENTS: readonly CompartmentRow[] = [
     keepsState: true,
     boundMs: 1000,
   },
+  {
+    name: "devices",
+    entry: "sel0/devices/main.ts",
+    memoryPages: 2,
+    lentPagesMib: 0,
+    keepsState: false,
+    boundMs: 1000,
+  },
 ];
 
 /** For tests of the boundaries themselves. */
