@@ -48,6 +48,7 @@ export const TEE_RAM_SIZE: u32 = 0x01000000;
 export const TEE_GICD_IPA: u32 = 0x08000000;
 export const TEE_GICR_IPA: u32 = 0x080a0000;
 export const TEE_UART_IPA: u32 = 0x09040000;
+export const TEE_TZC400_IPA: u32 = 0x090d0000; // in Xen's guest layout nothing lies there
 export const TEE_INTERRUPT_COUNT: u32 = 160; // INTIDs of its distributor; SPIs from 32 on
 export const TEE_DEVICE_TREE_IPA: u32 = 0x0e000000; // below the images that expect TZDRAM at 0x0e100000
 export const NORMAL_RAM_IPA: u32 = 0x40000000; // where Xen puts a guest's first memory bank
@@ -66,5 +67,7 @@ export const POOL_SMMU_OFFSET: u32 = 0x00200000; // queues, stream table and DMA
 export const POOL_SMMU_SIZE: u32 = 0x00050000;
 export const POOL_BOOT_TREES_OFFSET: u32 = 0x00400000; // a VM's device tree while it is changed (guests/boot-tree.ts)
 export const POOL_BOOT_TREES_SIZE: u32 = 0x00040000; // for each guest slot
+export const POOL_PARTITION_OFFSET: u32 = 0x00800000; // devices and partition of each guest slot (el3/monitor/partition)
+export const POOL_PARTITION_SIZE: u32 = 0x00040000;
 export const POOL_PAGES_OFFSET: u32 = 0x01000000; // the page records (abi/pages.ts), then tables of single pages (boot/platform.ts)
 // Behind them, at the multiple of TEE_RAM_SIZE that the boot package names: RAM of the TEEs, TEE_RAM_SIZE each.

@@ -6,7 +6,7 @@
 //                                                11…0  writable mappings at EL2 beside the direct map
 //            a stage-1 table:   26…0  first VA that it translates, in units of 2 MiB
 //            a stage-2 table:   31…24 VMID   22…0 first IPA that it translates, in units of 2 MiB
-//            a guest TEE's:     7…0   slot of the guest
+//            a guest TEE's, a guest's secure:  7…0   slot of the guest
 
 export const PAGE_RECORD_SIZE: u32 = 8;
 
@@ -25,7 +25,7 @@ export const PAGE_FREE: u32 = 0;
  * May read: Xen, the guests that map it and their TEEs.   May write: the same, as the mappings say; devices of dom0.
  * Holds:      anything.
  * References: stage-2 leaves that name it, at most PAGE_REFERENCES_MAX.
- * Becomes:    PAGE_FREE when the last one is gone.
+ * Becomes:    PAGE_FREE when the last one is gone; PAGE_GUEST_SECURE when a guest's TEE takes it from its normal world.
  * Never:      a translation table, or executable at EL2.
  */
 export const PAGE_GUEST: u32 = 1;
@@ -80,7 +80,17 @@ export const PAGE_GUEST_TEE: u32 = 5;
  */
 export const PAGE_MONITOR: u32 = 6;
 
-export const PAGE_STATE_COUNT: u32 = 7;
+/**
+ * Memory of one guest's normal world that its TEE has taken for itself (el3/monitor/partition).
+ * May read: that TEE; the monitor.      May write: the same.
+ * Holds:      what was there, then what the TEE keeps there.
+ * References: the S world's own table.
+ * Becomes:    PAGE_FREE, zeroed, when the TEE or the hypervisor takes it back, or its guest is destroyed.
+ * Never:      named by a translation of EL2, of a normal world, of another TEE or of a device.
+ */
+export const PAGE_GUEST_SECURE: u32 = 7;
+
+export const PAGE_STATE_COUNT: u32 = 8;
 
 export const PAGE_STATE_MASK: u32 = 0xf;
 export const PAGE_LEVEL_SHIFT: u32 = 4;

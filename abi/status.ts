@@ -70,6 +70,8 @@ export const EVENT_KEY_SITE_ADAPTED: u32 = 13; // IPA, first original instructio
 export const EVENT_DMA_BLOCKED: u32 = 32; // stream ID (bits 31:0) and the SMMU's event number (bits 63:32), address
 export const EVENT_COMPARTMENT_FAULTED: u32 = 34; // compartment (bits 31:0) and operation (63:32), COMPARTMENT_* (63:32) and detail (31:0)
 export const EVENT_GUEST_TREE: u32 = 40; // a VM's device tree: GUEST_BOOT_* or GUEST_TREE_FAULTED; IPA of the new one, or where the old one is wrong
+export const EVENT_MEMORY_SECURED: u32 = 35; // memory of its N world is a TEE's: IPA, size
+export const EVENT_MEMORY_RETURNED: u32 = 36; // and is not any more: IPA, size
 export const EVENT_DMA_LOST: u32 = 33; // blocked accesses that nobody could record: SMMU_GERROR
 
 // What the hypervisor may not do, and attempted (argument 0 of EVENT_VIOLATION; argument 1 says where).
@@ -99,3 +101,4 @@ export const FAULT_CORE_ON: u32 = 6; // a core's CPU_ON entry did not succeed: c
 export const FAULT_STUCK: u32 = 7; // it never left although interrupts waited: ELR
 export const FAULT_IMAGE: u32 = 8; // the image in its RAM is not the one that was signed: BOOT_REFUSED_*
 export const FAULT_KEY_SITE: u32 = 9; // the image has other instructions where its key is to be put: IPA of the first other one
+export const FAULT_MEMORY_LOST: u32 = 10; // the hypervisor took back memory that it had turned secure: PA

@@ -11,6 +11,8 @@ export const TRANSITIONS: readonly (readonly [from: number, to: number, by: stri
   [pages.PAGE_STAGE2_TABLE, pages.PAGE_FREE, "unlinked; a root: empty and on no core"],
   [pages.PAGE_FREE, pages.PAGE_HYPERVISOR_TEXT, "lockdown"],
   [pages.PAGE_HYPERVISOR_TEXT, pages.PAGE_FREE, "the last executable mapping is gone"],
+  [pages.PAGE_GUEST, pages.PAGE_GUEST_SECURE, "its guest's TEE takes it"],
+  [pages.PAGE_GUEST_SECURE, pages.PAGE_FREE, "scrubbed"],
   [pages.PAGE_MONITOR, pages.PAGE_GUEST_TEE, "a guest is created"],
   [pages.PAGE_GUEST_TEE, pages.PAGE_MONITOR, "it is destroyed, its RAM zeroed"],
 ];

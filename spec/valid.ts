@@ -47,6 +47,8 @@ class Seen {
   readonly #guestLeaves = new Map<number, number>();
   readonly #textLeaves = new Map<number, number>();
   readonly #writable = new Map<number, number>();
+  /** Memory that a TEE has taken from its normal world → slot. */
+  readonly #taken = new Map<number, number>();
 
   constructor(state: MemoryState) {
     this.#state = state;
@@ -67,7 +69,7 @@ class Seen {
         this.#say(rootPa, "the empty root has an entry");
   }
 
-  /** Its own RAM below 1 GiB; above, what its normal world has (the mirror's own tests say that it is the same). */
+  /** Its own RAM below 1 GiB; above, what its normal world has (the mirror's own tests say that it is the same), and what it has taken. */
   teeWorld({ slot, rootPa, ramPa, ramSize }: TeeWorld): void {
     const level1Pa = Number(this.#state.read64(rootPa) & ADDRESS);
     const level2Pa = Number(this.#state.read64(level1Pa) & ADDRESS);
@@ -78,11 +80,43 @@ class Seen {
       if (pa < ramPa || pa >= ramPa + ramSize)
         this.#say(pa, `the S world of slot ${slot} has RAM that is not its own`);
     }
+    this.#ownTables(level1Pa, slot);
     for (let pa = ramPa; pa < ramPa + ramSize; pa += PAGE) {
       const { state, word } = this.#state.record(pa);
       if (state !== pages.PAGE_GUEST_TEE || word !== slot)
         this.#say(pa, `is not recorded as RAM of slot ${slot}'s TEE`);
     }
+  }
+
+  /** Level-2 tables of the S world's own lie in the pool; of what they name, that is taken which the records say. */
+  #ownTables(level1Pa: number, slot: number): void {
+    for (const level2 of this.#entries(level1Pa).slice(1)) {
+      const level2Pa = Number(level2 & ADDRESS);
+      if (level2Pa < this.#state.poolPa) continue;
+      for (const entry of this.#entries(level2Pa)) {
+        const pa = Number(entry & ADDRESS);
+        if ((entry & TABLE) !== TABLE) this.#take(pa, PAGE * ENTRIES, slot);
+        else if (pa >= this.#state.poolPa)
+          for (const leaf of this.#entries(pa)) this.#take(Number(leaf & ADDRESS), PAGE, slot);
+      }
+    }
+  }
+
+  #take(pa: number, size: number, slot: number): void {
+    for (const at of this.#ramPages(pa, size)) {
+      const { state, word } = this.#state.record(at);
+      if (state !== pages.PAGE_GUEST_SECURE) continue; // the normal world's, mirrored
+      if (word !== slot) this.#say(at, `is slot ${word}'s, and reached by slot ${slot}`);
+      if (this.#taken.has(at)) this.#say(at, "is taken twice");
+      this.#taken.set(at, slot);
+    }
+  }
+
+  /** The valid ones. */
+  #entries(tablePa: number): bigint[] {
+    return Array.from({ length: ENTRIES }, (_, index) => this.#state.read64(tablePa + index * 8)).filter(
+      (entry) => (entry & VALID) !== 0n,
+    );
   }
 
   #walk(
@@ -123,6 +157,8 @@ class Seen {
         if (!isVectors) this.#say(at, "of the pool is mapped at EL2");
         continue;
       }
+      if (this.#state.record(at).state === pages.PAGE_GUEST_SECURE)
+        this.#say(at, "is taken by a TEE, and mapped at EL2");
       if (isExecutable) add(this.#textLeaves, at);
       if (isWritable && isProtected(this.#state.record(at).state))
         this.#say(at, "is protected, and writable at EL2");
@@ -145,6 +181,7 @@ class Seen {
       ...this.#guestLeaves.keys(),
       ...this.#textLeaves.keys(),
       ...this.#writable.keys(),
+      ...this.#taken.keys(),
     ]);
     for (const pa of this.#state.recordedPages()) named.add(pa);
     for (const pa of named) if (pa < this.#state.poolPa) this.#compare(pa);
@@ -156,7 +193,10 @@ class Seen {
     const guests = this.#guestLeaves.get(pa) ?? 0;
     const texts = this.#textLeaves.get(pa) ?? 0;
     const isStage2 = table?.owner !== undefined || pa === this.#state.emptyRootPa;
-    const expected = expectedState(table !== undefined, isStage2, texts, guests);
+    const expected =
+      this.#taken.has(pa) && guests === 0
+        ? pages.PAGE_GUEST_SECURE
+        : expectedState(table !== undefined, isStage2, texts, guests);
     if (state !== expected) {
       this.#say(pa, `has state ${state}, and ${expected} by the tables`);
       return;

@@ -7,6 +7,7 @@ import { Guest } from "./guests/guest";
 import { Machine } from "./machine";
 import { Store } from "./memory/store-instruction";
 import { TreeWalk } from "./memory/tree-walk";
+import { Partition } from "./partition/partition";
 import { CoreArea } from "./worlds/core-area";
 import { TeeCore } from "./worlds/tee-core";
 import { WORLD_CONTEXT_SIZE } from "./worlds/world-context";
@@ -16,6 +17,7 @@ export const GUEST_MAX: u32 = 16;
 export const TEE_CORE_MAX: u32 = 4;
 export const GUEST_RECORD_SIZE: usize = 0x200;
 
+export const PARTITION_RECORD_SIZE: usize = 0x200;
 export const COMPARTMENT_RECORD_SIZE: usize = 0x200;
 const EL1_CONTEXT_SIZE: usize = 0xc0;
 const STORE_RECORD_SIZE: usize = 0x80;
@@ -36,6 +38,7 @@ const DISPLACED_EL1: usize = memory.data(1536, 64); // CORE_MAX × EL1_CONTEXT_S
 const SMMU: usize = memory.data(64, 64);
 const MACHINE_FACTS: usize = memory.data(128, 64);
 const GUEST_FACTS: usize = memory.data(18432, 64); // GUEST_MAX × FACTS_GUEST_SIZE
+const PARTITIONS: usize = memory.data(8192, 64); // GUEST_MAX × PARTITION_RECORD_SIZE
 
 export function machine(): Machine {
   return changetype<Machine>(MACHINE);
@@ -113,9 +116,14 @@ export function guestFactsPtr(slot: u32): usize {
   return GUEST_FACTS + <usize>slot * FACTS_GUEST_SIZE;
 }
 
+/** Which memory of its normal world the TEE of the guest in `slot` has, under LOCK_MEMORY. */
+export function partitionAt(slot: u32): Partition {
+  return changetype<Partition>(PARTITIONS + <usize>slot * PARTITION_RECORD_SIZE);
+}
+
 // Locks, in the order in which they may be taken.
 export const LOCK_GUESTS: u32 = 0;
-/** Page records, every table that EL2, a stage 2 or the SMMU uses, and the SMMU's commands. */
+/** Page records, every table that EL2, a stage 2 or the SMMU uses, partitions, and the SMMU's commands. */
 export const LOCK_MEMORY: u32 = 1;
 /** The first of COMPARTMENT_ROWS_MAX; one at a time. */
 export const LOCK_COMPARTMENT_FIRST: u32 = 2;

@@ -34,6 +34,7 @@ export const REASONS: readonly (readonly [folder: string, reason: string])[] = [
   ["el3/monitor/compartments", "builds the address spaces of compartments; what it maps, one can use"],
   ["el3/monitor/attest", "says what evidence is made of; what is wrong there, a device signs"],
   ["el3/monitor/random", "says whose random numbers an answer is; what it mixes up, two guests share"],
+  ["el3/monitor/partition", "takes memory from a normal world for its TEE, and gives it back"],
   ["el3/monitor/guests", "gives TEE RAM and stage-2 tables, and takes them back"],
   ["el3/monitor/devices", "acts for a TEE on addresses and values that the TEE chose"],
   ["el3/monitor/dma", "programs the SMMU; what it maps, every device can read and write"],

@@ -15,6 +15,8 @@ const REASONS: Record<number, (detail: string) => string> = {
   [abi.FAULT_IMAGE]: (status) => `its image was refused: ${explainRefusal(Number(status))}`,
   [abi.FAULT_STUCK]: (elr) => `it did not leave although interrupts waited (at ${elr})`,
   [abi.FAULT_KEY_SITE]: (ipa) => `its image has other instructions at ${ipa} than where its key is to be put`,
+  [abi.FAULT_MEMORY_LOST]: (pa) =>
+    `Xen took back memory of the VM that it had turned secure (at ${pa}), as it does when the VM ends`,
 };
 
 /** Undefined while the TEE is well. */

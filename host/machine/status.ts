@@ -74,6 +74,8 @@ const EVENT_NAMES: Record<number, string> = {
   [abi.EVENT_DMA_BLOCKED]: "dma-blocked",
   [abi.EVENT_COMPARTMENT_FAULTED]: "compartment-faulted",
   [abi.EVENT_GUEST_TREE]: "guest-tree",
+  [abi.EVENT_MEMORY_SECURED]: "memory-secured",
+  [abi.EVENT_MEMORY_RETURNED]: "memory-returned",
   [abi.EVENT_DMA_LOST]: "dma-lost",
 };
 

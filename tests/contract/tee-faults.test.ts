@@ -28,7 +28,9 @@ import {
   type LabOptions,
   taggedValues,
 } from "../drivers/lab.ts";
+import { aPartitionLab, RAM_IPA } from "../drivers/partition.ts";
 import { teeRuns } from "../drivers/tee.ts";
+import { directMapVa } from "../drivers/xen-memory.ts";
 
 interface FaultRow {
   readonly name: string;
@@ -260,6 +262,18 @@ suite("a TEE at its boot that", () => {
     assert.equal(lab.core(1).x[0], NOT_SUPPORTED);
     assert.deepEqual(brokenInvariants(lab), []);
   });
+});
+
+test("a TEE that loses memory which it had turned secure is stopped (FAULT_MEMORY_LOST): nobody enters it again", async () => {
+  const it = await aPartitionLab();
+  it.secure(RAM_IPA);
+
+  it.lab.hypervisor.store(it.lab.core(1), directMapVa(it.vm.ramPa + 0x18), 1n);
+
+  assert.deepEqual(lastFault(it.lab), { fault: "FAULT_MEMORY_LOST", detail: BigInt(it.vm.ramPa) });
+  it.lab.tee().callDone(1n);
+  it.lab.guestCalls(0, FAST_CALL);
+  assert.equal(it.lab.core(0).x[0], NOT_SUPPORTED);
 });
 
 test("every FAULT_* word was reached", () => {

@@ -1,17 +1,20 @@
 // What holds between any two steps of any history, whoever misbehaves below EL3.
 
 import { POOL_EMPTY_ROOT_OFFSET, TEE_RAM_SIZE } from "../../abi/memory-map.ts";
-import { PAGE_STAGE2_TABLE } from "../../abi/pages.ts";
+import { PAGE_GUEST_SECURE, PAGE_STAGE2_TABLE } from "../../abi/pages.ts";
 import type { Core } from "../machine/core.ts";
+import { translateEl2 } from "../machine/el2-translation.ts";
 import type { Machine } from "../machine/machine.ts";
 import { MonitorState } from "../machine/monitor-state.ts";
-import { pageRecord } from "../machine/page-records.ts";
+import { decodeRecord, pageRecord, pageRecordPa } from "../machine/page-records.ts";
 import { word } from "../machine/source-words.ts";
 import { rootOf, vmidOf } from "../machine/translation.ts";
 import { hypervisorVectorFaults } from "./hypervisor-vectors.ts";
 import type { Lab } from "./lab.ts";
+import { directMapVa } from "./xen-memory.ts";
 
 const TEE_HCR_NEEDED = ["VM", "FMO", "IMO", "AMO", "TWI", "TACR", "FB"].map((bit) => word(`HCR_EL2_${bit}`));
+const PAGE = 0x1000;
 const LAST_TEE_VMID = 0xffn;
 const TRAPPING_VBAR = word("TOP_SLOT") << 39n;
 
@@ -24,6 +27,7 @@ export function brokenInvariants(lab: Lab): string[] {
     ...poolRules(lab),
     ...memoryRules(lab),
     ...dmaRules(lab),
+    ...partitionRules(lab),
   ];
 }
 
@@ -145,6 +149,37 @@ function* dmaRules(lab: Lab): Generator<string> {
   for (const pa of [bootPackage.poolPa, ...tees])
     if (smmu.find(0, pa) !== undefined) yield `devices reach 0x${pa.toString(16)}`;
   if (smmu.find(0, bootPackage.ramPa) !== bootPackage.ramPa) yield "devices do not reach RAM";
+  for (const pa of takenPages(lab))
+    if (smmu.find(0, pa) !== undefined) yield `devices reach 0x${pa.toString(16)}, which a TEE has taken`;
+}
+
+/** What is taken is reached by its own S world's VMID only, and by EL2 not at all. */
+function* partitionRules(lab: Lab): Generator<string> {
+  const { machine } = lab;
+  const taken = new Map([...takenPages(lab)].map((pa) => [pa, pageRecord(machine, pa).word]));
+  if (taken.size === 0) return;
+  for (const tlb of machine.tlbs)
+    for (const { pa, vmid } of tlb.kept()) {
+      const slot = taken.get(pa - (pa % PAGE));
+      if (slot !== undefined && vmid !== LAST_TEE_VMID - BigInt(slot))
+        yield `VMID ${vmid} reaches 0x${pa.toString(16)}, which the TEE of slot ${slot} has taken`;
+    }
+  for (const core of machine.cores)
+    for (const pa of taken.keys())
+      if (!core.isParked && "pa" in translateEl2(machine, core, directMapVa(pa), "read"))
+        yield `core ${core.index}: EL2 reads 0x${pa.toString(16)}, which a TEE has taken`;
+}
+
+/** By the records; nothing is looked for if no TEE has taken anything. */
+function* takenPages({ machine, slotCount }: Lab): Generator<number> {
+  const state = new MonitorState(machine);
+  const slots = Array.from({ length: slotCount }, (_, slot) => slot);
+  if (slots.every((slot) => state.partition(slot, "granuleCount") === 0n)) return;
+  const { ramPa, poolPa } = machine.bootPackage;
+  const records = machine.memory.bytes(pageRecordPa(machine, ramPa), ((poolPa - ramPa) / PAGE) * 8);
+  const words = new BigUint64Array(records.buffer);
+  for (const [index, record] of words.entries())
+    if (decodeRecord(record).state === PAGE_GUEST_SECURE) yield ramPa + index * PAGE;
 }
 
 /** Places that the normal world or the hypervisor can read and that hold a word which satisfies `isSecret`. */

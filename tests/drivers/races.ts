@@ -10,6 +10,8 @@ import { aLab, type Lab, type LabOptions } from "./lab.ts";
 export interface Race {
   readonly name: string;
   readonly options?: LabOptions;
+  /** Of acts of one kind, how many are tried, if not SAME_ACT_MAX. */
+  readonly sameActMax?: number;
   /** Up to the moment before; returns what the two cores do. */
   readonly arrange: (lab: Lab) => { first: () => void; second: () => void };
   /** What must hold when both are through. */
@@ -23,7 +25,10 @@ const SAME_ACT_MAX = 40;
 type Round = "run" | "waits" | "no such act";
 
 /** Runs `second` before the act number `at` of `first`. */
-async function interleaved({ options, arrange, judge }: Race, at: number): Promise<Round> {
+async function interleaved(
+  { options, arrange, judge, sameActMax = SAME_ACT_MAX }: Race,
+  at: number,
+): Promise<Round> {
   const lab = await aLab(options);
   const { first, second } = arrange(lab);
   const seen = new Map<string, number>();
@@ -32,7 +37,7 @@ async function interleaved({ options, arrange, judge }: Race, at: number): Promi
   lab.machine.interleavesLocked = true;
   lab.machine.interleave = (act) => {
     seen.set(act, (seen.get(act) ?? 0) + 1);
-    if (seen.get(act)! > SAME_ACT_MAX) return;
+    if (seen.get(act)! > sameActMax) return;
     if (count++ !== at) return;
     lab.machine.interleave = undefined;
     wasRun = true;

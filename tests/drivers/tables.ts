@@ -41,7 +41,9 @@ export function aTable(lab: Lab, entries: Readonly<Record<number, bigint>> = {})
 
 const STATES = new Map(
   Object.entries(pages)
-    .filter(([name]) => /^PAGE_(FREE|GUEST|GUEST_TEE|HYPERVISOR_TEXT|STAGE\d_TABLE|MONITOR)$/.test(name))
+    .filter(([name]) =>
+      /^PAGE_(FREE|GUEST|GUEST_SECURE|GUEST_TEE|HYPERVISOR_TEXT|STAGE\d_TABLE|MONITOR)$/.test(name),
+    )
     .map(([name, value]) => [value as number, name.replace("PAGE_", "")]),
 );
 

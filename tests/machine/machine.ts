@@ -14,7 +14,7 @@ import {
   SMMU_PA,
   SMMU_SIZE,
 } from "../../abi/memory-map.ts";
-import { PAGE_STAGE1_TABLE, PAGE_STAGE2_TABLE } from "../../abi/pages.ts";
+import { PAGE_GUEST_SECURE, PAGE_STAGE1_TABLE, PAGE_STAGE2_TABLE } from "../../abi/pages.ts";
 import { type BootPackage, encodeBootPackage, signBootPackage } from "../../host/machine/boot-package.ts";
 import { type DevicePage, encodeDevicePage } from "../../host/machine/device-page.ts";
 import { ramContents } from "./boot-images.ts";
@@ -61,7 +61,7 @@ export class Machine {
   ticks = 1_000_000n;
   /** Barriers, TLB and cache maintenance, in order. */
   readonly notes: string[] = [];
-  /** Physical addresses that EL3 has written, of pages that are neither the pool's nor a translation table. */
+  /** Physical addresses that EL3 has written, of pages that are neither the pool's nor otherwise the monitor's to write. */
   readonly writesOutsidePool = new Set<number>();
   epitaph: Epitaph | undefined;
   current: Core;
@@ -265,14 +265,15 @@ export class Machine {
     this.#checkRange(pa, length, "write");
     const { poolPa, poolSize } = this.bootPackage;
     const isPool = pa >= poolPa && pa + length <= poolPa + poolSize;
-    if (!isPool && !isCompartmentRam(pa, length) && !this.#isTable(pa)) this.writesOutsidePool.add(pa);
+    if (!isPool && !isCompartmentRam(pa, length) && !this.#isMonitors(pa)) this.writesOutsidePool.add(pa);
     this.memory.noteCachedWrite(pa, length);
     this.#hasUnordered = true;
   }
 
-  #isTable(pa: number): boolean {
+  /** A translation table, or memory that a TEE has taken from its normal world. */
+  #isMonitors(pa: number): boolean {
     const { state } = pageRecord(this, pa);
-    return state === PAGE_STAGE1_TABLE || state === PAGE_STAGE2_TABLE;
+    return state === PAGE_STAGE1_TABLE || state === PAGE_STAGE2_TABLE || state === PAGE_GUEST_SECURE;
   }
 
   #checkRange(pa: number, length: number, act: "read" | "write"): void {

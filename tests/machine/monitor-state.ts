@@ -11,6 +11,7 @@ const STRUCTURES = {
   TeeCore: structure("TeeCore"),
   Guest: structure("Guest"),
   Machine: structure("Machine"),
+  Partition: structure("Partition"),
 } as const;
 type StructureName = keyof typeof STRUCTURES;
 
@@ -44,6 +45,11 @@ export class MonitorState {
 
   guest(slot: number, field: string): bigint {
     return this.field("Guest", this.guestPtr(slot), field);
+  }
+
+  partition(slot: number, field: string): bigint {
+    const ptr = this.#buffer("PARTITIONS") + slot * size("PARTITION_RECORD_SIZE");
+    return this.field("Partition", ptr, field);
   }
 
   /** The stage-2 root that is bound to a VMID; 0 if none. */

@@ -21,6 +21,7 @@ import { stopTee } from "../exceptions/exits";
 import { Guest } from "../guests/guest";
 import { shareNormalWorld } from "../guests/stage2";
 import { lock, readFAR_EL2, readHPFAR_EL2, unlock } from "../hw";
+import { isCompartmentDevice, readCompartmentDevice, writeCompartmentDevice } from "../partition/devices";
 import { LOCK_MEMORY } from "../storage";
 import { CoreArea } from "../worlds/core-area";
 import { ExceptionFrame, readRegister, writeRegister } from "../worlds/exception-frame";
@@ -59,14 +60,15 @@ export function emulateAccess(
   const register = <u32>((esrEl2 & ESR_EL2_ISS_DATA_ABORT_SRT_MASK) >> ESR_EL2_ISS_DATA_ABORT_SRT_SHIFT);
   const size = (esrEl2 & ESR_EL2_ISS_DATA_ABORT_SAS_MASK) >> ESR_EL2_ISS_DATA_ABORT_SAS_SHIFT;
   const isDoubleword = size === ESR_EL2_ISS_DATA_ABORT_SAS_DOUBLEWORD;
+  const width = isDoubleword ? WORD_SIZE : (<u64>1) << size;
   frame.elrEl3 += INSTRUCTION_SIZE;
   if ((esrEl2 & ESR_EL2_ISS_DATA_ABORT_WNR) !== 0) {
     const value = extend(readRegister(frame, register), size, false);
-    writeDevice(core, guest, teeCore, ipa, <u32>value);
-    if (isDoubleword) writeDevice(core, guest, teeCore, ipa + WORD_SIZE, <u32>(value >> WORD_BITS));
+    writeDevice(core, guest, teeCore, ipa, <u32>value, width);
+    if (isDoubleword) writeDevice(core, guest, teeCore, ipa + WORD_SIZE, <u32>(value >> WORD_BITS), width);
   } else {
-    let value = <u64>readDevice(guest, ipa);
-    if (isDoubleword) value |= (<u64>readDevice(guest, ipa + WORD_SIZE)) << WORD_BITS;
+    let value = <u64>readDevice(core, guest, ipa, width);
+    if (isDoubleword) value |= (<u64>readDevice(core, guest, ipa + WORD_SIZE, width)) << WORD_BITS;
     value = extend(value, size, (esrEl2 & ESR_EL2_ISS_DATA_ABORT_SSE) !== 0);
     if ((esrEl2 & ESR_EL2_ISS_DATA_ABORT_SF) === 0) value = <u64>(<u32>value);
     writeRegister(frame, register, value);
@@ -97,14 +99,16 @@ function isGic(ipa: u64): bool {
 }
 
 function isDevice(ipa: u64): bool {
-  return isUart(ipa) || isGic(ipa);
+  return isUart(ipa) || isGic(ipa) || isCompartmentDevice(ipa);
 }
 
-function readDevice(guest: Guest, ipa: u64): u32 {
+function readDevice(core: CoreArea, guest: Guest, ipa: u64, width: u64): u32 {
+  if (isCompartmentDevice(ipa)) return readCompartmentDevice(core, guest, ipa, width);
   return isUart(ipa) ? readSecureUart(<u32>(ipa - <u64>TEE_UART_IPA)) : readSecureGic(guest, ipa);
 }
 
-function writeDevice(core: CoreArea, guest: Guest, teeCore: TeeCore, ipa: u64, value: u32): void {
-  if (isUart(ipa)) writeSecureUart(guest, <u32>(ipa - <u64>TEE_UART_IPA), value);
+function writeDevice(core: CoreArea, guest: Guest, teeCore: TeeCore, ipa: u64, value: u32, width: u64): void {
+  if (isCompartmentDevice(ipa)) writeCompartmentDevice(core, guest, ipa, value, width);
+  else if (isUart(ipa)) writeSecureUart(guest, <u32>(ipa - <u64>TEE_UART_IPA), value);
   else writeSecureGic(core, guest, teeCore, ipa, value);
 }

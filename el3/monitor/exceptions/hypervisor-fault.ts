@@ -1,5 +1,5 @@
 // A synchronous exception of EL2 itself, after lockdown: it comes to the monitor first (exceptions/hypervisor-vectors.ts). A store that hit
-// a read-only table is performed if it may be; everything else is the hypervisor's own.
+// a read-only table is performed if it may be; memory that a TEE had taken is scrubbed and there again; everything else is the hypervisor's own.
 
 import { VIOLATION_STORE } from "../../../abi/status";
 import {
@@ -9,6 +9,7 @@ import {
   ESR_EL2_ISS_DATA_ABORT_FSC_MASK,
   ESR_EL2_ISS_DATA_ABORT_FSC_PERMISSION_L1,
   ESR_EL2_ISS_DATA_ABORT_FSC_PERMISSION_L3,
+  ESR_EL2_ISS_DATA_ABORT_FSC_TRANSLATION_L3,
   ESR_EL2_ISS_DATA_ABORT_WNR,
   SPSR_EL2_M_EL2H,
   SPSR_EL2_M_MASK,
@@ -17,6 +18,7 @@ import { readELR_EL2, readESR_EL2, readFAR_EL2, readSPSR_EL2 } from "../hw";
 import { recordViolation } from "../hypervisor/refuse";
 import { decodeStore, writeBackBase } from "../memory/store-instruction";
 import { fetchEl2, STORE_AGAIN, STORE_DONE, STORE_REFUSED, storeToTable } from "../memory/table-store";
+import { giveToHypervisor } from "../partition/give-back";
 import { storeOf } from "../storage";
 import { CoreArea } from "../worlds/core-area";
 import { frameOf } from "../worlds/world-context";
@@ -31,6 +33,11 @@ export function hypervisorFault(core: CoreArea): void {
   const spsrEl2 = readSPSR_EL2();
   const it = storeOf(core.index);
   if (!isStoreFault(readESR_EL2(), spsrEl2)) {
+    if (isTranslationFault(readESR_EL2(), spsrEl2) && giveToHypervisor(readFAR_EL2())) {
+      frame.elrEl3 = elrEl2; // again, and it finds the page
+      frame.spsrEl3 = spsrEl2;
+      return;
+    }
     forwardVector(core, VECTOR_CURRENT_SPX_SYNCHRONOUS);
     return;
   }
@@ -49,10 +56,20 @@ export function hypervisorFault(core: CoreArea): void {
 function isStoreFault(esrEl2: u64, spsrEl2: u64): bool {
   const status = esrEl2 & ESR_EL2_ISS_DATA_ABORT_FSC_MASK;
   return (
-    (esrEl2 & ESR_EL2_EC_MASK) >> ESR_EL2_EC_SHIFT === ESR_EL2_EC_DATA_ABORT &&
+    isOwnDataAbort(esrEl2, spsrEl2) &&
     (esrEl2 & ESR_EL2_ISS_DATA_ABORT_WNR) !== 0 &&
     status >= ESR_EL2_ISS_DATA_ABORT_FSC_PERMISSION_L1 &&
-    status <= ESR_EL2_ISS_DATA_ABORT_FSC_PERMISSION_L3 &&
-    (spsrEl2 & SPSR_EL2_M_MASK) === SPSR_EL2_M_EL2H
+    status <= ESR_EL2_ISS_DATA_ABORT_FSC_PERMISSION_L3
   );
+}
+
+/** Any access to a page that its tables do not have: those of the direct map end at the last level. */
+function isTranslationFault(esrEl2: u64, spsrEl2: u64): bool {
+  const status = esrEl2 & ESR_EL2_ISS_DATA_ABORT_FSC_MASK;
+  return isOwnDataAbort(esrEl2, spsrEl2) && status === ESR_EL2_ISS_DATA_ABORT_FSC_TRANSLATION_L3;
+}
+
+function isOwnDataAbort(esrEl2: u64, spsrEl2: u64): bool {
+  const exceptionClass = (esrEl2 & ESR_EL2_EC_MASK) >> ESR_EL2_EC_SHIFT;
+  return exceptionClass === ESR_EL2_EC_DATA_ABORT && (spsrEl2 & SPSR_EL2_M_MASK) === SPSR_EL2_M_EL2H;
 }

@@ -39,6 +39,7 @@ import {
   zeroPhysical,
 } from "../hw";
 import { assignTeeRam } from "../memory/pages";
+import { resetPartition } from "../partition/partition";
 import { guestAt, LOCK_GUESTS, LOCK_MEMORY, machine, TEE_CORE_MAX, teeCoreAt } from "../storage";
 import { recordEvent } from "../trace/events";
 import { publishGuest, publishMachine, statusRowPa } from "../trace/status";
@@ -99,6 +100,7 @@ function createTee(core: CoreArea, guest: Guest): void {
   }
   lock(LOCK_MEMORY);
   assignTeeRam(guest.teeRamPa, <u64>TEE_RAM_SIZE, PAGE_GUEST_TEE, guest.slot);
+  resetPartition(guest.slot);
   guest.teeVttbr = buildTeeStage2(guest);
   const lowSize = normalRamSize(guest, <u64>NORMAL_RAM_IPA);
   const highSize = normalRamSize(guest, NORMAL_RAM_HIGH_IPA);

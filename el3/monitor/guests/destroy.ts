@@ -8,6 +8,7 @@ import { FACTS_GUEST_SIZE } from "../attest/facts";
 import { cleanInvalidateRange, compareAndSwap32, dsbSy, lock, unlock, zeroPhysical } from "../hw";
 import { assignTeeRam } from "../memory/pages";
 import { hasNoEntry } from "../memory/roots";
+import { endPartition } from "../partition/give-back";
 import { forgetRandom } from "../random/random";
 import {
   CORE_MAX,
@@ -44,6 +45,7 @@ export function destroyGuest(core: CoreArea, guest: Guest, normalVttbr: u64): bo
     unlock(LOCK_GUESTS);
     return false;
   }
+  endPartition(guest);
   zeroPhysical(guest.teeRamPa, <u64>TEE_RAM_SIZE);
   cleanInvalidateRange(guest.teeRamPa, <u64>TEE_RAM_SIZE);
   dsbSy();

@@ -4,7 +4,8 @@
 // mirrored here at once. Root at level 0, 4 KiB granule, as the hypervisor's VTCR_EL2 says. Under LOCK_MEMORY.
 //
 //   root (level 0)        [0] → level 1 of ours · [1…] → the N world's level-1 tables
-//   level 1               [0] → level 2 of ours · [1…] → the N world's entries for 1 GiB each
+//   level 1               [0] → level 2 of ours · [1…] → the N world's entries for 1 GiB each, or level 2 of ours
+//                         where the TEE has taken memory from its N world (partition/mirror.ts)
 //   level 2               [112…119] → 2 MiB blocks of TEE RAM at TEE_RAM_IPA
 
 import { POOL_STAGE2_OFFSET, POOL_STAGE2_SIZE, TEE_RAM_IPA, TEE_RAM_SIZE } from "../../../abi/memory-map";
@@ -32,6 +33,7 @@ import {
   writeVTTBR_EL2,
   zeroPhysical,
 } from "../hw";
+import { isOwnTable, mirrorOwnLevel2 } from "../partition/mirror";
 import { machine } from "../storage";
 import { Guest } from "./guest";
 
@@ -51,6 +53,11 @@ export function vmidOf(vttbr: u64): u32 {
 
 function tablesPa(slot: u32): u64 {
   return machine().poolPa + <u64>POOL_STAGE2_OFFSET + <u64>slot * <u64>POOL_STAGE2_SIZE;
+}
+
+/** PA of the S world's entry for a GiB, from 1 on; below 512. */
+export function teeLevel1EntryPa(slot: u32, gib: u64): u64 {
+  return tablesPa(slot) + PAGE_SIZE + gib * 8;
 }
 
 /** Builds the S world's tables and returns its VTTBR_EL2. */
@@ -75,12 +82,12 @@ export function buildTeeStage2(guest: Guest): u64 {
 export function shareNormalWorld(guest: Guest): bool {
   const rootPa = tablesPa(guest.slot);
   const normalRootPa = rootPaOf(guest.normalVttbr);
-  let changed = copyEntries(rootPa, normalRootPa);
+  let changed = copyEntries(guest, rootPa, normalRootPa);
   const normalLevel0 = readPhysical64(normalRootPa);
   const level1Pa = rootPa + PAGE_SIZE;
   if (isTable(normalLevel0)) {
-    if (copyEntries(level1Pa, normalLevel0 & TABLE_OUTPUT_ADDRESS_MASK)) changed = true;
-  } else if (clearEntries(level1Pa)) {
+    if (copyEntries(guest, level1Pa, normalLevel0 & TABLE_OUTPUT_ADDRESS_MASK)) changed = true;
+  } else if (clearEntries(guest, level1Pa)) {
     changed = true;
   }
   if (changed) dsbSy();
@@ -89,30 +96,32 @@ export function shareNormalWorld(guest: Guest): bool {
 }
 
 /** All but the first, which is ours. */
-function clearEntries(pa: u64): bool {
+function clearEntries(guest: Guest, pa: u64): bool {
   let changed = false;
-  for (let offset: u64 = 8; offset < TABLE_ENTRIES * 8; offset += 8) {
-    if (readPhysical64(pa + offset) === 0) continue;
-    writePhysical64(pa + offset, 0);
-    changed = true;
-  }
+  for (let offset: u64 = 8; offset < TABLE_ENTRIES * 8; offset += 8)
+    if (shareEntry(guest, pa + offset, 0)) changed = true;
   return changed;
 }
 
-function copyEntries(toPa: u64, fromPa: u64): bool {
+function copyEntries(guest: Guest, toPa: u64, fromPa: u64): bool {
   let changed = false;
-  for (let offset: u64 = 8; offset < TABLE_ENTRIES * 8; offset += 8) {
-    const entry = sharedEntry(readPhysical64(fromPa + offset));
-    if (entry !== readPhysical64(toPa + offset)) {
-      writePhysical64(toPa + offset, entry);
-      changed = true;
-    }
-  }
+  for (let offset: u64 = 8; offset < TABLE_ENTRIES * 8; offset += 8)
+    if (shareEntry(guest, toPa + offset, readPhysical64(fromPa + offset))) changed = true;
   return changed;
 }
 
-/** What an S world has where its N world has `entry`, at level 0 or 1. */
-function sharedEntry(entry: u64): u64 {
+/** The S world's entry at `entryPa`, of level 0 or 1, becomes what the N world has there, but for what its TEE has taken. True if it has changed. */
+function shareEntry(guest: Guest, entryPa: u64, normalEntry: u64): bool {
+  const old = readPhysical64(entryPa);
+  if (isOwnTable(old)) return mirrorOwnLevel2(guest.slot, (entryPa % PAGE_SIZE) / 8, normalEntry);
+  const entry = sharedEntry(normalEntry);
+  if (entry === old) return false;
+  writePhysical64(entryPa, entry);
+  return true;
+}
+
+/** What an S world has where its N world has `entry`, above the last level. */
+export function sharedEntry(entry: u64): u64 {
   return (entry & STAGE2_VALID) !== 0 ? entry : 0;
 }
 
@@ -131,7 +140,7 @@ export function mirrorEntry(guest: Guest, entryPa: u64, value: u64): void {
 
 function replaceShared(guest: Guest, entryPa: u64, value: u64): void {
   const old = readPhysical64(entryPa);
-  writePhysical64(entryPa, sharedEntry(value));
+  shareEntry(guest, entryPa, value);
   dsbSy();
   if (old !== 0) invalidateTlb(guest.teeVttbr);
 }

@@ -5,7 +5,7 @@
 
 import { PAGE_SHIFT, PAGE_SIZE, STAGE1_AP_READ_ONLY, STAGE1_VALID } from "../arm/page-tables.gen";
 import { protectFromDma, releaseToDma } from "../dma/protect";
-import { cleanInvalidateRange, dsbSy, readPhysical64, tlbiVae2is, writePhysical64 } from "../hw";
+import { cleanInvalidateRange, dsbSy, readPhysical64, tlbiAlle2is, tlbiVae2is, writePhysical64 } from "../hw";
 import { machine } from "../storage";
 
 const ENTRY_SHIFT: u64 = 3;
@@ -53,5 +53,26 @@ export function makeWritable(pa: u64): void {
   dsbSy();
   tlbiVae2is(directMapVa(pa) >> PAGE_SHIFT);
   releaseToDma(pa);
+  dsbSy();
+}
+
+/** For EL2 the page is not there. The TLBs still have it until `forgetDirectMap`. */
+export function hidePage(pa: u64): void {
+  const entryPa = directMapEntryPa(pa);
+  writePhysical64(entryPa, readPhysical64(entryPa) & ~STAGE1_VALID);
+}
+
+/** It is there again; devices may use it too. What was a hole stays one. */
+export function showPage(pa: u64): void {
+  const entryPa = directMapEntryPa(pa);
+  const entry = readPhysical64(entryPa);
+  if (entry !== 0) writePhysical64(entryPa, entry | STAGE1_VALID);
+  releaseToDma(pa);
+}
+
+/** No TLB has what EL2's tables do not have any more. */
+export function forgetDirectMap(): void {
+  dsbSy();
+  tlbiAlle2is();
   dsbSy();
 }

@@ -8,6 +8,7 @@ import {
   PAGE_EPOCHS,
   PAGE_FREE,
   PAGE_GUEST,
+  PAGE_GUEST_SECURE,
   PAGE_GUEST_TEE,
   PAGE_HYPERVISOR_TEXT,
   PAGE_LEVEL_MASK,
@@ -213,4 +214,36 @@ export function isTable(pa: u64): bool {
 export function assignTeeRam(pa: u64, size: u64, state: u32, slot: u32): void {
   for (let offset: u64 = 0; offset < size; offset += PAGE_SIZE)
     write(pa + offset, state, 0, 0, state === PAGE_GUEST_TEE ? slot : 0);
+}
+
+// --- memory that a TEE has taken from its normal world ----------------------------------------------------------------
+
+/** Whether the page is mapped in one guest, there once, and the hypervisor writes it through its direct map only. */
+export function mayTake(pa: u64): bool {
+  return pageState(pa) === PAGE_GUEST && references(pa) === 1 && (word1(pa) & PAGE_WRITABLE_MASK) === 0;
+}
+
+/** Whether the page at `pa`, which is RAM, is mapped in a guest. */
+export function isGuestPage(pa: u64): bool {
+  return pageState(pa) === PAGE_GUEST;
+}
+
+/** The record alone. `mayTake` has said yes, and the guest's normal world has lost it. */
+export function recordTaken(pa: u64, slot: u32): void {
+  write(pa, PAGE_GUEST_SECURE, 0, 0, slot);
+}
+
+/** The record alone: it is zero, and whoever of the hypervisor's wants it may have it. */
+export function recordGivenBack(pa: u64): void {
+  write(pa, PAGE_FREE, 0, 0, 0);
+}
+
+/** Whether the page at `pa`, which may be anything, is one that a TEE has taken. */
+export function isTaken(pa: u64): bool {
+  return isRam(pa) && pageState(pa) === PAGE_GUEST_SECURE;
+}
+
+/** Slot of the guest whose TEE has taken the page. */
+export function takerOf(pa: u64): u32 {
+  return word1(pa);
 }

@@ -10,6 +10,7 @@ import { isForbiddenDevice } from "./devices";
 import { isDirectMap } from "./direct-map";
 import {
   isRam,
+  isTaken,
   mayRetainWritable,
   pageState,
   protectTable,
@@ -86,7 +87,7 @@ export function isRemovable(old: u64, level: u32): bool {
   return !isTableEntry(old, level);
 }
 
-/** Nothing executable is added; nothing protected becomes writable; nothing of the monitor's is named. */
+/** Nothing executable is added; nothing protected becomes writable; nothing of the monitor's or of a TEE's is named. */
 function mayMap(old: u64, value: u64, level: u32, address: u64): bool {
   if (!isAlignedLeaf(value, level)) return false;
   const pa = leafPa(value, level);
@@ -97,7 +98,7 @@ function mayMap(old: u64, value: u64, level: u32, address: u64): bool {
     const at = pa + offset;
     if (!isRam(at)) continue;
     if (at >= machine().poolPa) return false;
-    if (isDirectMap(address + offset, at)) return false; // the direct map is the monitor's to change
+    if (isDirectMap(address + offset, at) || isTaken(at)) return false; // the direct map is the monitor's to change
     if (isWritable(value) && !mayRetainWritable(at) && !losesLastText(at, old, level)) return false;
   }
   return true;

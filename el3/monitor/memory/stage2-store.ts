@@ -6,6 +6,7 @@ import { Guest } from "../guests/guest";
 import { guestWithTeeOf } from "../guests/lookup";
 import { invalidateTlb, mirrorEntry } from "../guests/stage2";
 import { dsbSy, readPhysical64, writePhysical64 } from "../hw";
+import { mirrorLevel2Entry } from "../partition/mirror";
 import { flushGuests, tableBase, tableLevel, tableOwner } from "./pages";
 import { mayFill } from "./roots";
 import { acceptStage2, mayMapLeaf, releaseLeaf, releaseStage2, retainLeaf } from "./stage2-tables";
@@ -23,6 +24,12 @@ function isSameTranslation(left: u64, right: u64, level: u32): bool {
     : leafPa(left, level) === leafPa(right, level);
 }
 
+/** First IPA that the entry translates. */
+function addressOf(entryPa: u64): u64 {
+  const pagePa = entryPa & ~(TABLE_SIZE - 1);
+  return tableBase(pagePa) + (((entryPa - pagePa) / ENTRY_SIZE) << levelShift(tableLevel(pagePa)));
+}
+
 /** False: refused, nothing has changed. */
 export function storeStage2(entryPa: u64, wanted: u64): bool {
   const pagePa = entryPa & ~(TABLE_SIZE - 1);
@@ -37,7 +44,7 @@ export function storeStage2(entryPa: u64, wanted: u64): bool {
     put(entryPa, value, level, owner);
     return true;
   }
-  const address = tableBase(pagePa) + (((entryPa - pagePa) / ENTRY_SIZE) << levelShift(level));
+  const address = addressOf(entryPa);
   if (isTableEntry(value, level)) {
     if (!acceptStage2(tablePa(value), level + 1, address, owner)) return false;
   } else if (isValid(value)) {
@@ -67,7 +74,10 @@ function remove(entryPa: u64, old: u64, left: u64, level: u32, owner: u32, addre
 function put(entryPa: u64, value: u64, level: u32, owner: u32): void {
   writePhysical64(entryPa, value);
   dsbSy();
-  if (level > 1) return; // shared by the tables above
+  if (level > 2) return; // shared by the tables above
   const guest = guestWithTeeOf(owner);
-  if (guest !== null) mirrorEntry(changetype<Guest>(changetype<usize>(guest)), entryPa, value);
+  if (guest === null) return;
+  const its = changetype<Guest>(changetype<usize>(guest));
+  if (level === 2) mirrorLevel2Entry(its.slot, addressOf(entryPa), value);
+  else mirrorEntry(its, entryPa, value);
 }

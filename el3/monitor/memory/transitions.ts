@@ -3,6 +3,8 @@
 //
 //   FREE           ─ a stage-2 leaf names it ──────────────▶ GUEST
 //   GUEST          ─ the last such leaf is gone ───────────▶ FREE
+//   GUEST          ─ its guest's TEE takes it ─────────────▶ GUEST_SECURE
+//   GUEST_SECURE   ─ scrubbed ─────────────────────────────▶ FREE
 //   FREE           ─ a checked table entry, VTTBR, lockdown ▶ STAGE1_TABLE, STAGE2_TABLE
 //   STAGE*_TABLE   ─ unlinked, TLBs flushed ───────────────▶ FREE
 //   FREE           ─ lockdown only ────────────────────────▶ HYPERVISOR_TEXT
@@ -13,6 +15,7 @@
 import {
   PAGE_FREE,
   PAGE_GUEST,
+  PAGE_GUEST_SECURE,
   PAGE_GUEST_TEE,
   PAGE_HYPERVISOR_TEXT,
   PAGE_MONITOR,
@@ -30,6 +33,8 @@ export function followersOf(state: u32): u32 {
     case PAGE_FREE:
       return FROM_FREE;
     case PAGE_GUEST:
+      return TO_FREE | (1 << PAGE_GUEST_SECURE);
+    case PAGE_GUEST_SECURE:
     case PAGE_HYPERVISOR_TEXT:
     case PAGE_STAGE1_TABLE:
     case PAGE_STAGE2_TABLE:
