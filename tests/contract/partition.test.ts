@@ -4,13 +4,15 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import * as abi from "../../abi/devices-compartment.ts";
+import { TEE_TZC400_IPA } from "../../abi/memory-map.ts";
 import { EC_DATA_ABORT, esrOf, exitToEl2 } from "../drivers/exceptions.ts";
-import { FAST_CALL } from "../drivers/lab.ts";
 import {
   aPartitionLab,
+  aPartitionLabWith,
+  calledTee,
   MIB2,
   mapPages,
-  PartitionLab,
+  type PartitionLab,
   RAM_IPA,
   SECURE,
   tzcIpa,
@@ -113,6 +115,13 @@ suite("memory that a TEE turns secure", () => {
     assertIsTees(it, RAM_IPA + 3 * MIB2, it.vm.ramPa + 3 * MIB2);
     it.assertValid();
   });
+});
+
+test("what the normal world wrote past the caches is what the TEE finds", async () => {
+  const it = await aPartitionLab();
+  it.lab.machine.memory.writeBehindCaches(it.vm.ramPa, 0x1111n);
+  it.secure(RAM_IPA);
+  assert.equal(it.lab.machine.memory.read64(it.vm.ramPa), 0x1111n);
 });
 
 suite("who changes the partition", () => {
@@ -398,7 +407,7 @@ suite("the end of a guest", () => {
     it.lab.tee().callDone(0n);
     it.lab.hypervisor.interrupt(it.lab.core(0));
     it.lab.hypervisor.destroy(it.lab.core(0), it.vm);
-    const next = aGuestIn(it);
+    const next = calledTee(it.lab, 8);
     assert.equal(next.read("REGION_ATTRIBUTES", 1), 0);
     assert.equal(next.read("REGION_BASE_LOW", 1), 0);
     assert.equal(next.secure(RAM_IPA), true);
@@ -406,8 +415,47 @@ suite("the end of a guest", () => {
   });
 });
 
-function aGuestIn({ lab }: PartitionLab): PartitionLab {
-  const vm = lab.aGuest({ ramMib: 8 });
-  lab.guestCalls(0, FAST_CALL);
-  return new PartitionLab(lab, vm);
+suite("a compartment of devices that lies", () => {
+  const SECURE_ACTION = abi.DEVICES_ACTION_SECURE;
+  const RELEASE = abi.DEVICES_ACTION_RELEASE;
+  const LIES: Record<string, [action: number, ipa: number, size: number]> = {
+    "an odd address": [SECURE_ACTION, RAM_IPA + PAGE, MIB2],
+    "an odd size": [SECURE_ACTION, RAM_IPA, MIB2 + PAGE],
+    "no size": [SECURE_ACTION, RAM_IPA, 0],
+    "too much": [SECURE_ACTION, RAM_IPA, abi.PARTITION_SIZE_MAX + MIB2],
+    "RAM of the TEE": [SECURE_ACTION, 0x0e000000, MIB2],
+    "the end of the address space": [SECURE_ACTION, 2 ** 64 - MIB2, 2 * MIB2],
+    "what was never taken, to be returned": [RELEASE, RAM_IPA, MIB2],
+    "more than was taken, to be returned": [RELEASE, RAM_IPA + 2 * MIB2, 2 * MIB2],
+    "what is taken already": [SECURE_ACTION, RAM_IPA + 2 * MIB2, MIB2],
+    "an action that there is not": [77, RAM_IPA, MIB2],
+  };
+
+  for (const [name, [action, ipa, size]] of Object.entries(LIES)) {
+    test(`gets nothing: ${name}`, async () => {
+      const it = await aPartitionLabWith("sel0/fixture/lying-devices/main.ts");
+      names(it, RAM_IPA + 2 * MIB2, MIB2);
+      asks(it, SECURE_ACTION);
+      assertIsTees(it, RAM_IPA + 2 * MIB2, it.vm.ramPa + 2 * MIB2);
+
+      names(it, ipa, size);
+      assertUnchanged(it.lab, () => asks(it, action));
+
+      assertIsTees(it, RAM_IPA + 2 * MIB2, it.vm.ramPa + 2 * MIB2);
+      assertIsShared(it, RAM_IPA, it.vm.ramPa);
+      it.assertValid();
+    });
+  }
+});
+
+// The lying compartment's registers.
+
+function names({ lab }: PartitionLab, ipa: number, size: number): void {
+  const words = new Uint32Array(new BigUint64Array([BigInt(ipa), BigInt(size)]).buffer);
+  for (const [index, value] of words.entries())
+    lab.tee().store(BigInt(TEE_TZC400_IPA + index * 4), BigInt(value));
+}
+
+function asks({ lab }: PartitionLab, action: number): void {
+  lab.tee().store(BigInt(TEE_TZC400_IPA + 16), BigInt(action));
 }

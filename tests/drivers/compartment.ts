@@ -36,8 +36,7 @@ const compiled = new Map<string, Promise<WebAssembly.Module>>();
 
 /** A new instance of the module whose entry file is `entry`, as in `sel0/boot/main.ts`. */
 export async function aCompartment<Exports = Compartment>(entry: string): Promise<CompartmentLab<Exports>> {
-  if (!compiled.has(entry)) compiled.set(entry, compile(entry));
-  const instance = new WebAssembly.Instance(await compiled.get(entry)!, {});
+  const instance = new WebAssembly.Instance(await compartmentModule(entry), {});
   const { memory } = instance.exports as { memory: WebAssembly.Memory };
   const bytes = (ptr: number, size: number) => new Uint8Array(memory.buffer, ptr, size);
   return {
@@ -46,6 +45,11 @@ export async function aCompartment<Exports = Compartment>(entry: string): Promis
     message: bytes(COMPARTMENT_MESSAGE_PTR, COMPARTMENT_MESSAGE_SIZE),
     window: bytes(COMPARTMENT_WINDOW_PTR, COMPARTMENT_WINDOW_SIZE),
   };
+}
+
+export function compartmentModule(entry: string): Promise<WebAssembly.Module> {
+  if (!compiled.has(entry)) compiled.set(entry, compile(entry));
+  return compiled.get(entry)!;
 }
 
 async function compile(entry: string): Promise<WebAssembly.Module> {

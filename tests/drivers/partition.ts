@@ -1,14 +1,17 @@
 // A TEE at its virtual TZC-400, and who reaches what of the memory that it takes.
 
 import assert from "node:assert/strict";
+import { COMPARTMENT_DEVICES } from "../../abi/compartments.ts";
 import { PARTITION_GRANULE } from "../../abi/devices-compartment.ts";
 import { DRAM_PA, TEE_TZC400_IPA } from "../../abi/memory-map.ts";
 import { tzc400Constants, tzc400Registers } from "../../arm/tzc400.ts";
 import { brokenRules } from "../../spec/valid.ts";
 import { translateEl2 } from "../machine/el2-translation.ts";
+import { monitorModule } from "../machine/monitor.ts";
 import { walk } from "../machine/translation.ts";
+import { compartmentModule } from "./compartment.ts";
 import { brokenInvariants } from "./invariants.ts";
-import { aLab, FAST_CALL, type Lab, type LabOptions } from "./lab.ts";
+import { aLab, FAST_CALL, type Lab, type LabOptions, labOf } from "./lab.ts";
 import { memoryStateOf } from "./memory-state.ts";
 import type { VirtualMachine } from "./virtual-machine.ts";
 import { directMapVa } from "./xen-memory.ts";
@@ -115,10 +118,21 @@ export class PartitionLab {
 /** A guest whose TEE runs in a call on core 0; the hypervisor has the other cores. */
 export async function aPartitionLab(options: LabOptions & { ramMib?: number } = {}): Promise<PartitionLab> {
   const { ramMib = 8, ...rest } = options;
-  const lab = await aLab({ cores: 3, ...rest });
+  return calledTee(await aLab({ cores: 3, ...rest }), ramMib);
+}
+
+export function calledTee(lab: Lab, ramMib: number): PartitionLab {
   const vm = lab.aGuest({ ramMib });
   lab.guestCalls(0, FAST_CALL);
   return new PartitionLab(lab, vm);
+}
+
+/** Its compartment of devices is `entry`, whatever that does. */
+export async function aPartitionLabWith(entry: string): Promise<PartitionLab> {
+  const module = await monitorModule();
+  const compartments = [...module.compartments];
+  compartments[COMPARTMENT_DEVICES] = await compartmentModule(entry);
+  return calledTee(labOf({ ...module, compartments }, { cores: 3 }), 8);
 }
 
 /** 2 MiB in pages of which no two lie together, at `ipa`. */

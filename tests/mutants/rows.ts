@@ -14,6 +14,7 @@ import { LOCKDOWN_MUTANTS } from "./lockdown-rows.ts";
 import { MEMORY_MUTANTS } from "./memory-rows.ts";
 import type { Mutant } from "./mutate.ts";
 import { RANDOM_MUTANTS } from "./random-rows.ts";
+import { PARTITION_MUTANTS } from "./partition-rows.ts";
 import { STORE_MUTANTS } from "./store-rows.ts";
 import { SWITCH_MUTANTS } from "./switch-rows.ts";
 
@@ -413,6 +414,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...GUEST_BOOT_MUTANTS,
   ...KEY_MUTANTS,
   ...ENTRY_MUTANTS,
+  ...PARTITION_MUTANTS,
   ...BOOT_MUTANTS,
   ...CRYPTO_MUTANTS,
   ...RANDOM_MUTANTS,
