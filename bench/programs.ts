@@ -48,6 +48,16 @@ export async function buildProgram(name: string): Promise<string> {
   return link(outDir, name, ["-static", object]);
 }
 
+/** A TEE kernel of the resume kind, from `<name>.S`, for the load address in its profile. */
+export async function buildTee(name: string, loadIpa: number): Promise<string> {
+  const outDir = await outFolder();
+  const object = await compile(outDir, `${name}.S`, ["--target=aarch64-none-elf"]);
+  const elf = await link(outDir, `${name}.elf`, [`-Ttext=0x${loadIpa.toString(16)}`, object]);
+  const image = join(outDir, `${name}.bin`);
+  await run(outDir, "objcopy", "llvm", [`llvm-objcopy-${LLVM}`, "-O", "binary", "-j", ".text", elf, image]);
+  return image;
+}
+
 async function outFolder(): Promise<string> {
   const folder = join(buildFolder(), "bench");
   await mkdir(folder, { recursive: true });

@@ -22,6 +22,7 @@ import type { VirtualMachine } from "../drivers/virtual-machine.ts";
 import { directMapVa, stage1Leaf } from "../drivers/xen-memory.ts";
 
 const SECRET = 0x5ec5_0000_1234_5678n;
+const LYING = "sel0/fixture/lying-devices/main.ts";
 const FAR_IPA = RAM_IPA + 64 * MIB2;
 
 /** Nobody but the TEE reaches the page at `ipa`, whose PA is `pa`. */
@@ -186,10 +187,20 @@ suite("what is refused, with a reason, and changes nothing", () => {
       abi.PARTITION_NOT_MEMORY,
       () => ({ ipa: RAM_IPA + 3 * MIB2, size: 2 * MIB2, refusedIpa: RAM_IPA + 4 * MIB2 }),
     ],
-    "2 MiB in pages of which one is missing": [
+    "2 MiB in pages of which one is missing, though its entry names another VM's": [
       abi.PARTITION_NOT_MEMORY,
       (it) => {
         mapPages(it, FAR_IPA, 511);
+        const other = anotherGuest(it);
+        put(it.lab, it.vm.tables.entryPa(FAR_IPA + 511 * PAGE, 3), stage2Page(other.ramPa) & ~1n, 1);
+        return { ipa: FAR_IPA };
+      },
+    ],
+    "a block that is not valid, though its entry names another VM's": [
+      abi.PARTITION_NOT_MEMORY,
+      (it) => {
+        const other = anotherGuest(it);
+        put(it.lab, it.vm.tables.entryPa(FAR_IPA, 2), stage2Block(other.ramPa) & ~1n, 1);
         return { ipa: FAR_IPA };
       },
     ],
@@ -422,7 +433,7 @@ suite("a compartment of devices that lies", () => {
     "an odd address": [SECURE_ACTION, RAM_IPA + PAGE, MIB2],
     "an odd size": [SECURE_ACTION, RAM_IPA, MIB2 + PAGE],
     "no size": [SECURE_ACTION, RAM_IPA, 0],
-    "too much": [SECURE_ACTION, RAM_IPA, abi.PARTITION_SIZE_MAX + MIB2],
+    "too much": [SECURE_ACTION, RAM_IPA + 3 * MIB2, abi.PARTITION_SIZE_MAX + MIB2],
     "RAM of the TEE": [SECURE_ACTION, 0x0e000000, MIB2],
     "the end of the address space": [SECURE_ACTION, 2 ** 64 - MIB2, 2 * MIB2],
     "what was never taken, to be returned": [RELEASE, RAM_IPA, MIB2],
@@ -433,7 +444,7 @@ suite("a compartment of devices that lies", () => {
 
   for (const [name, [action, ipa, size]] of Object.entries(LIES)) {
     test(`gets nothing: ${name}`, async () => {
-      const it = await aPartitionLabWith("sel0/fixture/lying-devices/main.ts");
+      const it = await aPartitionLabWith(LYING);
       names(it, RAM_IPA + 2 * MIB2, MIB2);
       asks(it, SECURE_ACTION);
       assertIsTees(it, RAM_IPA + 2 * MIB2, it.vm.ramPa + 2 * MIB2);
@@ -446,6 +457,18 @@ suite("a compartment of devices that lies", () => {
       it.assertValid();
     });
   }
+});
+
+test("a compartment of devices that lies gets nothing also where the normal world has something else by now", async () => {
+  const it = await aPartitionLabWith(LYING);
+  names(it, RAM_IPA, MIB2);
+  asks(it, abi.DEVICES_ACTION_SECURE);
+  assert.equal(put(it.lab, it.vm.tables.entryPa(RAM_IPA, 2), stage2Block(0x70000000), 1), "done");
+
+  assertUnchanged(it.lab, () => asks(it, abi.DEVICES_ACTION_SECURE));
+
+  assert.equal(it.teePa(RAM_IPA), it.vm.ramPa);
+  it.assertValid();
 });
 
 // The lying compartment's registers.

@@ -132,7 +132,7 @@ export async function aPartitionLabWith(entry: string): Promise<PartitionLab> {
   const module = await monitorModule();
   const compartments = [...module.compartments];
   compartments[COMPARTMENT_DEVICES] = await compartmentModule(entry);
-  return calledTee(labOf({ ...module, compartments }, { cores: 3 }), 8);
+  return calledTee(labOf({ ...module, compartments }, { cores: 3 }), 40);
 }
 
 /** 2 MiB in pages of which no two lie together, at `ipa`. */

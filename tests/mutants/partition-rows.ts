@@ -46,6 +46,13 @@ const ROWS: readonly Omit<Mutant, "testFile">[] = [
     test: "2 MiB in pages of which one is missing",
   },
   {
+    name: "a block that is not valid is taken",
+    file: "partition/take.ts",
+    text: "  if (!isTable && !isLeaf(entry, 2)) return PARTITION_NOT_MEMORY;\n",
+    replacement: "",
+    test: "a block that is not valid",
+  },
+  {
     name: "the compartment is believed that a range is aligned",
     file: "partition/take.ts",
     text: " || (ipa | size) % GRANULE !== 0",
@@ -78,7 +85,7 @@ const ROWS: readonly Omit<Mutant, "testFile">[] = [
     file: "partition/take.ts",
     text: "    if (rowOfGranule(guest.slot, at) !== NO_ROW) return PARTITION_RANGE;\n",
     replacement: "",
-    test: "gets nothing: what is taken already",
+    test: "a compartment of devices that lies gets nothing also",
   },
   {
     name: "a guest has as many granules as it likes",
