@@ -13,8 +13,8 @@ import { KEY_MUTANTS } from "./key-rows.ts";
 import { LOCKDOWN_MUTANTS } from "./lockdown-rows.ts";
 import { MEMORY_MUTANTS } from "./memory-rows.ts";
 import type { Mutant } from "./mutate.ts";
-import { RANDOM_MUTANTS } from "./random-rows.ts";
 import { PARTITION_MUTANTS } from "./partition-rows.ts";
+import { RANDOM_MUTANTS } from "./random-rows.ts";
 import { STORE_MUTANTS } from "./store-rows.ts";
 import { SWITCH_MUTANTS } from "./switch-rows.ts";
 
