@@ -5,15 +5,18 @@ import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { TEE_RAM_SIZE } from "../../abi/memory-map.ts";
 import { PROBE_ORDER_OFFSET } from "../../abi/probe.ts";
+import { GUEST_SLOT_COUNT } from "../../host/images/guest-config.ts";
 import { guestPorts } from "../../host/images/ports.ts";
 import { logPlace } from "../../host/machine/logs.ts";
 import { DOM0, Machine } from "../../host/machine/machine.ts";
 import type { MonitorStatus } from "../../host/machine/status.ts";
 import { fileName } from "../../host/qemu/command-line.ts";
-import { buildKernel, PROBE_TEE_LOAD_IPA } from "../../host/toolchain/build-kernel.ts";
+import { buildKernel } from "../../host/toolchain/build-kernel.ts";
 import { casesOf, FIRST_GROUP, GUEST_MEMORY_MIB } from "./cases.ts";
 import { encodeCases, encodeOrder } from "./encode.ts";
+import { PROBE_PROFILES } from "./profiles.ts";
 import type { StopCase, TeeKind } from "./table.ts";
 
 export interface ProbeResult {
@@ -25,23 +28,9 @@ export interface ProbeResult {
   readonly teeLog: string;
 }
 
-/** Of guest slots: one guest at a time. */
-const SLOT = 0;
 const VCPU_COUNT = 2;
 const REMOTE = "/run/vtz/probe";
 const POLL_MS = 100;
-
-const COMMON = { load: PROBE_TEE_LOAD_IPA, deviceTree: true };
-const PROFILES: Readonly<Record<TeeKind, object>> = {
-  vector: {
-    ...{ ...COMMON, name: "probe-vector", kind: "vector", cores: 2, timer: "cntps" },
-    ...{ foreignInterrupts: "fiq", wfi: "faults", adaptedSites: 3 * 2 }, // each register read and written once
-  },
-  resume: {
-    ...{ ...COMMON, name: "probe-resume", kind: "resume", cores: 1, timer: "cntv" },
-    ...{ foreignInterrupts: 40, wfi: "leaves" },
-  },
-};
 
 /** `limitMs`: of each guest. */
 export async function runProbe(kind: TeeKind, name: string, limitMs: number): Promise<ProbeResult> {
@@ -61,7 +50,7 @@ export async function runProbe(kind: TeeKind, name: string, limitMs: number): Pr
 
 async function startMachine(kind: TeeKind, name: string, folder: string, limitMs: number): Promise<Machine> {
   const teeProfile = join(folder, "profile.json");
-  await writeFile(teeProfile, JSON.stringify(PROFILES[kind]));
+  await writeFile(teeProfile, JSON.stringify(PROBE_PROFILES[kind]));
   const teeImage = await buildKernel(`probe-tee-${kind}`);
   return Machine.start({
     name,
@@ -76,12 +65,10 @@ async function startMachine(kind: TeeKind, name: string, folder: string, limitMs
 class ProbeRun {
   readonly #machine: Machine;
   readonly #limitMs: number;
-  readonly #logFile: string;
 
   constructor(machine: Machine, limitMs: number) {
     this.#machine = machine;
     this.#limitMs = limitMs;
-    this.#logFile = join(machine.folder, fileName(guestPorts(SLOT).log));
   }
 
   async runAll(kind: TeeKind, folder: string): Promise<ProbeResult> {
@@ -104,44 +91,52 @@ class ProbeRun {
     return { lines, faults, teeLog: await readFile(path, "utf8") };
   }
 
-  /** What the guest prints until it has powered itself off. */
+  /** What the guest prints until its cases are done. It powers itself off while the next one, of another slot, is made. */
   async #runGuest(group: number, boot?: StopCase["boot"]): Promise<string> {
-    const start = (await stat(this.#logFile).catch(() => undefined))?.size ?? 0;
-    const name = `probe${group}`;
-    const order = [...encodeOrder(group, boot)].map((byte) => `\\${byte.toString(8).padStart(3, "0")}`);
-    const config = [
-      `name = "${name}"`,
-      `kernel = "${REMOTE}.img"`,
-      `vcpus = ${VCPU_COUNT}`,
-      `memory = ${GUEST_MEMORY_MIB}`,
-      'vuart = "sbsa_uart"',
-    ];
-    const commands = [
-      `printf '${order.join("")}' | dd of=${REMOTE}.img bs=1 seek=${PROBE_ORDER_OFFSET} conv=notrunc 2>/dev/null`,
-      `printf '${config.join("\\n")}\\n' > ${REMOTE}.cfg`,
-      `/usr/lib/vtz/guest create ${SLOT} ${REMOTE}.cfg 2>&1`,
-      `while xl domid ${name} >/dev/null 2>&1; do usleep ${POLL_MS * 1000}; done`,
-    ];
-    const running = this.#machine.run(DOM0, commands.join(" && "), this.#limitMs);
-    try {
-      await running;
-    } catch (error) {
-      // A guest that hangs has said how far it came.
-      await this.#machine.run(DOM0, `xl destroy ${name}; true`, this.#limitMs);
-      process.stderr.write(`${name}: ${(error as Error).message}\n`);
-    }
-    return this.#waitForLog(start);
+    const slot = group % GUEST_SLOT_COUNT;
+    const logFile = join(this.#machine.folder, fileName(guestPorts(slot).log));
+    const start = (await stat(logFile).catch(() => undefined))?.size ?? 0;
+    await this.#waitFor(async () => (await this.#machine.status())!.poolFree >= TEE_RAM_SIZE);
+    await this.#machine.run(DOM0, createCommand(slot, group, boot), this.#limitMs);
+    let text = "";
+    await this.#waitFor(async () => {
+      text = (await readFile(logFile, "latin1").catch(() => "")).slice(start);
+      return /^probe: (done|exception.*)\r?\n/m.test(text);
+    });
+    // What a guest that hangs has said tells how far it came.
+    if (!/^probe: done/m.test(text))
+      await this.#machine.run(DOM0, `xl destroy ${nameOf(group)}`, this.#limitMs);
+    return text;
   }
 
-  /** The relay may be a moment behind. */
-  async #waitForLog(start: number, waitMs = 3000): Promise<string> {
-    const deadline = Date.now() + waitMs;
-    for (;;) {
-      const text = (await readFile(this.#logFile, "latin1").catch(() => "")).slice(start);
-      if (/^probe: done/m.test(text) || Date.now() > deadline) return text;
+  /** False if it has not become so in time. */
+  async #waitFor(condition: () => Promise<boolean>): Promise<boolean> {
+    const deadline = Date.now() + this.#limitMs;
+    while (!(await condition())) {
+      if (Date.now() > deadline) return false;
       await sleep(POLL_MS);
     }
+    return true;
   }
+}
+
+const nameOf = (group: number) => `probe${group}`;
+
+/** Writes the order into the image, and a configuration; the image has been read when the command is done. */
+function createCommand(slot: number, group: number, boot: StopCase["boot"]): string {
+  const order = [...encodeOrder(group, boot)].map((byte) => `\\${byte.toString(8).padStart(3, "0")}`);
+  const config = [
+    `name = "${nameOf(group)}"`,
+    `kernel = "${REMOTE}.img"`,
+    `vcpus = ${VCPU_COUNT}`,
+    `memory = ${GUEST_MEMORY_MIB}`,
+    'vuart = "sbsa_uart"',
+  ];
+  return [
+    `printf '${order.join("")}' | dd of=${REMOTE}.img bs=1 seek=${PROBE_ORDER_OFFSET} conv=notrunc 2>/dev/null`,
+    `printf '${config.join("\\n")}\\n' > ${REMOTE}.cfg`,
+    `/usr/lib/vtz/guest create ${slot} ${REMOTE}.cfg 2>&1`,
+  ].join(" && ");
 }
 
 function collect(lines: Map<string, string>, text: string): void {

@@ -16,14 +16,14 @@ import {
 } from "../table.ts";
 import { loadSignedWord } from "../words.ts";
 
-const offsetOf = (name: string) => {
+export const deviceOffset = (name: string) => {
   const found = deviceRegisters.find((register) => register.name === name);
   if (found?.offset === undefined) throw new Error(`arm/gic.ts has no ${name}`);
   return found.offset;
 };
-const gicd = (name: string, word = 0) => TEE_GICD_IPA + offsetOf(name) + word * 4;
-const gicr = (name: string, core = 0) => TEE_GICR_IPA + core * FRAME_SIZE + offsetOf(name);
-const uart = (name: string) => TEE_UART_IPA + offsetOf(name);
+const gicd = (name: string, word = 0) => TEE_GICD_IPA + deviceOffset(name) + word * 4;
+const gicr = (name: string, core = 0) => TEE_GICR_IPA + core * FRAME_SIZE + deviceOffset(name);
+const uart = (name: string) => TEE_UART_IPA + deviceOffset(name);
 
 const FRAME_SIZE = 0x20000;
 const CORES_MAX = 4;

@@ -1,7 +1,9 @@
 // Interrupts of both worlds (docs/guest-tee-abi.md, "Interrupts" and "Timer"). Ticks are those of 62.5 MHz.
 
+import { TEE_GICD_IPA } from "../../../abi/memory-map.ts";
 import * as probe from "../../../abi/probe.ts";
 import * as abi from "../../../abi/probe-cases.ts";
+import { PROBE_FOREIGN_INTID } from "../profiles.ts";
 import {
   between,
   type Case,
@@ -15,6 +17,7 @@ import {
   type Step,
   type TeeKind,
   teeReadsTimer,
+  teeWrites,
   teeWritesTimer,
   timer,
   wait,
@@ -23,6 +26,7 @@ import {
   yielding,
 } from "../table.ts";
 import { LET_BOTH, LET_IRQ, MASK_IRQ, UNMASK_IRQ } from "../words.ts";
+import { deviceOffset } from "./devices.ts";
 
 const MS = 62_500;
 const ENABLE = 1;
@@ -31,6 +35,10 @@ const ISTATUS = 4;
 const FAR_AWAY = 0x1000_0000;
 const NEVER = 0x4000_0000_0000_0000n; // QEMU 7.2 hangs where this and CNTVOFF_EL2 exceed 64 bits
 const INTID_VIRTUAL_TIMER = 27;
+
+/** Of the word that has the SPI of a resume TEE's profile. */
+const GICD_ISENABLER_IPA =
+  TEE_GICD_IPA + deviceOffset("GICD_ISENABLER") + Math.floor(PROBE_FOREIGN_INTID / 32) * 4;
 
 // The virtual GIC that the hypervisor gives a guest (xen/include/public/arch-arm.h, GUEST_GICV3_*).
 const GICD_CTLR_IPA = 0x03001000;
@@ -147,7 +155,10 @@ function timerCases(kind: TeeKind): Case[] {
 function foreignCases(kind: TeeKind): Case[] {
   const interrupted = [between(abi.CHECK_OF_INTERRUPTS, 1), between(abi.CHECK_OF_INTERRUPTED, 1)];
   return [
-    { name: "the guest's interrupts are on", steps: GUEST_INTERRUPTS_ON },
+    {
+      name: "the interrupts of both worlds are on",
+      steps: [...GUEST_INTERRUPTS_ON, teeWrites(GICD_ISENABLER_IPA, 1 << (PROBE_FOREIGN_INTID % 32))],
+    },
     {
       name: "the normal world's timer is as it was behind a call, whatever the TEE did with its own",
       steps: [
