@@ -36,9 +36,12 @@ const FAR_AWAY = 0x1000_0000;
 const NEVER = 0x4000_0000_0000_0000n; // QEMU 7.2 hangs where this and CNTVOFF_EL2 exceed 64 bits
 const INTID_VIRTUAL_TIMER = 27;
 
-/** Of the word that has the SPI of a resume TEE's profile. */
-const GICD_ISENABLER_IPA =
-  TEE_GICD_IPA + deviceOffset("GICD_ISENABLER") + Math.floor(PROBE_FOREIGN_INTID / 32) * 4;
+/** The SPI of a resume TEE's profile, in the TEE's distributor. */
+const FOREIGN_BIT = 1 << (PROBE_FOREIGN_INTID % 32);
+const foreignWordOf = (name: string) =>
+  TEE_GICD_IPA + deviceOffset(name) + Math.floor(PROBE_FOREIGN_INTID / 32) * 4;
+const GICD_ISENABLER_IPA = foreignWordOf("GICD_ISENABLER");
+const GICD_ICENABLER_IPA = foreignWordOf("GICD_ICENABLER");
 
 // The virtual GIC that the hypervisor gives a guest (xen/include/public/arch-arm.h, GUEST_GICV3_*).
 const GICD_CTLR_IPA = 0x03001000;
@@ -157,7 +160,7 @@ function foreignCases(kind: TeeKind): Case[] {
   return [
     {
       name: "the interrupts of both worlds are on",
-      steps: [...GUEST_INTERRUPTS_ON, teeWrites(GICD_ISENABLER_IPA, 1 << (PROBE_FOREIGN_INTID % 32))],
+      steps: [...GUEST_INTERRUPTS_ON, teeWrites(GICD_ISENABLER_IPA, FOREIGN_BIT)],
     },
     {
       name: "the normal world's timer is as it was behind a call, whatever the TEE did with its own",
@@ -184,6 +187,24 @@ function foreignCases(kind: TeeKind): Case[] {
         counters(),
         ...withGuestTimer([loops(fast(probe.PROBE_LOOP), 100 * MS, 0, is(3, 0), ...interrupted)]),
         counters(is(FOREIGN, 0)),
+      ],
+    },
+    {
+      name: "a TEE that has its foreign interrupt off hears of none, and is taken off the core",
+      steps: [
+        teeWrites(GICD_ICENABLER_IPA, FOREIGN_BIT),
+        counters(),
+        ...withGuestTimer([
+          loops(
+            yielding(probe.PROBE_LOOP),
+            50 * MS,
+            kind === "resume" ? LET_BOTH : LET_IRQ, // of the vector kind it is an FIQ
+            is(3, 0),
+            ...interrupted,
+          ),
+        ]),
+        counters(is(FOREIGN, 0)),
+        teeWrites(GICD_ISENABLER_IPA, FOREIGN_BIT),
       ],
     },
     {
