@@ -49,6 +49,7 @@ export const TEE_GICD_IPA: u32 = 0x08000000;
 export const TEE_GICR_IPA: u32 = 0x080a0000;
 export const TEE_UART_IPA: u32 = 0x09040000;
 export const TEE_TZC400_IPA: u32 = 0x090d0000; // in Xen's guest layout nothing lies there
+export const TEE_TZPC_IPA: u32 = 0x090e0000;
 export const TEE_INTERRUPT_COUNT: u32 = 160; // INTIDs of its distributor; SPIs from 32 on
 export const TEE_DEVICE_TREE_IPA: u32 = 0x0e000000; // below the images that expect TZDRAM at 0x0e100000
 export const NORMAL_RAM_IPA: u32 = 0x40000000; // where Xen puts a guest's first memory bank

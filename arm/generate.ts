@@ -13,6 +13,7 @@ import { assemblyHeader, firmwareConstants, forbiddenFunction, registerDocument 
 import { smmuConstants, smmuLayouts, smmuRegisters } from "./smmu.ts";
 import { stores } from "./stores.ts";
 import { tzc400Constants, tzc400Registers } from "./tzc400.ts";
+import { tzpcConstants, tzpcRegisters } from "./tzpc.ts";
 
 /** Path in the tree → content. */
 export function generatedFiles(): Map<string, string> {
@@ -29,6 +30,7 @@ export function generatedFiles(): Map<string, string> {
     ...numberConstants(smmuConstants, "u32"),
   ];
   const tzc400 = [...tzc400Registers.flatMap(registerConstants), ...numberConstants(tzc400Constants, "u32")];
+  const tzpc = [...tzpcRegisters.flatMap(registerConstants), ...numberConstants(tzpcConstants, "u32")];
   const tables = [
     ...descriptors.flatMap(registerConstants),
     ...numberConstants(descriptorConstants, "u64"),
@@ -44,12 +46,13 @@ export function generatedFiles(): Map<string, string> {
     ["el3/monitor/arm/stores.gen.ts", firmwareConstants("Stores", instructionConstants(stores))],
     ["el3/monitor/arm/forbidden.gen.ts", forbiddenFunction(forbiddenPatterns)],
     ["sel0/devices/tzc400.gen.ts", firmwareConstants("Registers of the TZC-400", tzc400)],
+    ["sel0/devices/tzpc.gen.ts", firmwareConstants("Registers of the TZPC", tzpc)],
     ["el3/vectors/registers.gen.h", assemblyHeader([...system, ...devices, ...tables, ...encodings])],
     [
       "docs/registers.md",
       registerDocument(
         [...systemRegisters, ...syndromes],
-        [...deviceRegisters, ...smmuRegisters, ...tzc400Registers],
+        [...deviceRegisters, ...smmuRegisters, ...tzc400Registers, ...tzpcRegisters],
         [...descriptors, ...smmuLayouts],
       ),
     ],

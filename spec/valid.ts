@@ -77,7 +77,8 @@ class Seen {
       const entry = this.#state.read64(level2Pa + index * 8);
       if ((entry & VALID) === 0n) continue;
       const pa = Number(entry & ADDRESS);
-      if (pa < ramPa || pa >= ramPa + ramSize)
+      if ((entry & TABLE) === TABLE) this.#ownPeripherals(pa, slot);
+      else if (pa < ramPa || pa >= ramPa + ramSize)
         this.#say(pa, `the S world of slot ${slot} has RAM that is not its own`);
     }
     this.#ownTables(level1Pa, slot);
@@ -85,6 +86,15 @@ class Seen {
       const { state, word } = this.#state.record(pa);
       if (state !== pages.PAGE_GUEST_TEE || word !== slot)
         this.#say(pa, `is not recorded as RAM of slot ${slot}'s TEE`);
+    }
+  }
+
+  /** Of the S world's first GiB: pages of devices that nobody else may map now. */
+  #ownPeripherals(level3Pa: number, slot: number): void {
+    for (const leaf of this.#entries(level3Pa)) {
+      const pa = Number(leaf & ADDRESS);
+      if (!this.#state.forbiddenDevices.some((device) => device.pa === pa))
+        this.#say(pa, `the S world of slot ${slot} has a device that is not its own`);
     }
   }
 

@@ -42,6 +42,8 @@ export class Machine {
   compartmentCalls: u64;
   compartmentFaults: u64;
   compartmentCount: u32;
+  /** Pages of devices that TEEs have taken from their normal worlds (partition/peripherals.ts). */
+  takenDevices: u32;
   guestsCreated: u64;
   guestsDestroyed: u64;
   /** RAM windows for TEEs in the pool; each is one guest slot. */

@@ -1,12 +1,20 @@
 // The model machine's memory as the specification looks at it (spec/memory-state.ts).
 
 import {
+  PARTITION_GIBS_MAX,
+  PARTITION_GRANULES_MAX,
+  PERIPHERALS_MAX,
+} from "../../abi/devices-compartment.ts";
+import {
+  DRAM_PA,
   FW_CFG_PA,
   FW_CFG_SIZE,
   ITS_PA,
   ITS_SIZE,
   POOL_HYPERVISOR_VECTORS_OFFSET,
   POOL_PAGES_OFFSET,
+  POOL_PARTITION_OFFSET,
+  POOL_PARTITION_SIZE,
   POOL_VECTORS_OFFSET,
   SMMU_PA,
   SMMU_SIZE,
@@ -19,7 +27,7 @@ import type { BoundRoot, MemoryState, TeeWorld } from "../../spec/memory-state.t
 import type { Machine } from "../machine/machine.ts";
 import { MonitorState } from "../machine/monitor-state.ts";
 import { decodeRecord, pageRecord } from "../machine/page-records.ts";
-import { size } from "../machine/source-words.ts";
+import { size, word } from "../machine/source-words.ts";
 import { rootOf } from "../machine/translation.ts";
 
 const PAGE = 0x1000;
@@ -49,11 +57,27 @@ export function memoryStateOf(machine: Machine, slotCount: number): MemoryState 
       { pa: FW_CFG_PA, size: FW_CFG_SIZE },
       { pa: ITS_PA, size: ITS_SIZE },
       { pa: VIRTIO_MMIO_PA, size: VIRTIO_MMIO_SIZE },
+      ...takenDevices(machine, slotCount),
     ],
     read64: (pa) => machine.memory.read64(pa),
     record: (pa) => pageRecord(machine, pa),
     recordedPages: () => recordedPages(machine),
   };
+}
+
+/** Pages of devices that TEEs have taken, by the pages of peripherals (el3/monitor/partition/peripherals.ts). */
+function takenDevices({ memory, bootPackage }: Machine, slotCount: number): { pa: number; size: number }[] {
+  const found: { pa: number; size: number }[] = [];
+  for (let slot = 0; slot < slotCount; slot++) {
+    const partitionPa = bootPackage.poolPa + POOL_PARTITION_OFFSET + slot * POOL_PARTITION_SIZE;
+    const takenPa =
+      partitionPa + (1 + PARTITION_GIBS_MAX + PARTITION_GRANULES_MAX) * PAGE + Number(word("TAKEN"));
+    for (let index = 0; index < PERIPHERALS_MAX; index++) {
+      const pa = Number(memory.read64(takenPa + index * 8));
+      if (pa !== 0 && pa < DRAM_PA) found.push({ pa, size: PAGE });
+    }
+  }
+  return found;
 }
 
 function rootsOf(state: MonitorState): BoundRoot[] {

@@ -250,6 +250,79 @@ const ROWS: readonly Omit<Mutant, "testFile">[] = [
   },
 ];
 
+const PERIPHERAL_ROWS: readonly Omit<Mutant, "testFile">[] = [
+  {
+    name: "a TEE takes a device that another VM has too",
+    file: "partition/peripherals.ts",
+    text: "  return count === 1;",
+    replacement: "  return count >= 1;",
+    test: "what another VM has too",
+  },
+  {
+    name: "a TEE takes a device that the hypervisor has mapped",
+    file: "partition/peripherals.ts",
+    text: "  if (mappings(machine().stage1RootPa, pa) !== 0) return false;\n",
+    replacement: "",
+    test: "what the hypervisor has mapped for itself",
+  },
+  {
+    name: "a TEE takes RAM as a device",
+    file: "partition/peripherals.ts",
+    text: "!isRam(tablePa(leaf)) && ",
+    replacement: "",
+    test: "what is RAM by now",
+  },
+  {
+    name: "a device replaces one that the TEE has of its own",
+    file: "partition/peripherals.ts",
+    text: "!isDevice(ipa) && !isTeeRam(ipa)",
+    replacement: "true",
+    test: "is one of 24",
+  },
+  {
+    name: "a device that is taken stays in the normal world's TLB",
+    file: "partition/peripherals.ts",
+    text: "  flushGuests();\n",
+    replacement: "",
+    test: "is the TEE's alone then",
+  },
+  {
+    name: "a device that is returned stays in the TEE's TLB",
+    file: "partition/peripherals.ts",
+    text: "  invalidateTlb(guest.teeVttbr);\n",
+    replacement: "",
+    test: "is the TEE's alone then",
+  },
+  {
+    name: "a TEE has as many tables as it likes",
+    file: "partition/peripherals.ts",
+    text: "    if (isNew && tables === 0) return PARTITION_EXHAUSTED;\n",
+    replacement: "",
+    test: "is in none of more pieces",
+  },
+  {
+    name: "what is put at a device's place goes when that comes back",
+    file: "partition/peripherals.ts",
+    text: "if (entryPa === 0 || readPhysical64(entryPa) !== 0) return;",
+    replacement: "if (entryPa === 0) return;",
+    test: "what the hypervisor puts at the place",
+  },
+  {
+    name: "the hypervisor maps a device that is taken",
+    file: "memory/devices.ts",
+    text: "(machine().takenDevices !== 0 && isTakenDevice(pa, size))",
+    replacement: "false",
+    test: "to map it anywhere while it is taken",
+  },
+  {
+    name: "devices of a guest that has ended are its TEE's for ever",
+    file: "partition/give-back.ts",
+    text: "  forgetPeripherals(guest.slot);\n  resetPartition(guest.slot);\n",
+    replacement: "",
+    test: "the end of a guest gives",
+  },
+];
+
 const COMPARTMENT_ROWS: readonly Omit<Mutant, "testFile" | "entry" | "folder">[] = [
   {
     name: "a region may lie anywhere",
@@ -297,6 +370,7 @@ const COMPARTMENT_ROWS: readonly Omit<Mutant, "testFile" | "entry" | "folder">[]
 
 export const PARTITION_MUTANTS: readonly Mutant[] = [
   ...ROWS.map((row) => ({ ...row, testFile: "contract/partition.test.ts" })),
+  ...PERIPHERAL_ROWS.map((row) => ({ ...row, testFile: "contract/peripherals.test.ts" })),
   ...COMPARTMENT_ROWS.map((row) => ({
     ...row,
     folder: "sel0",

@@ -98,7 +98,8 @@ function isGic(ipa: u64): bool {
   );
 }
 
-function isDevice(ipa: u64): bool {
+/** Whether an S world has a device there that is emulated. */
+export function isDevice(ipa: u64): bool {
   return isUart(ipa) || isGic(ipa) || isCompartmentDevice(ipa);
 }
 

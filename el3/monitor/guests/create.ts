@@ -40,6 +40,7 @@ import {
 } from "../hw";
 import { assignTeeRam } from "../memory/pages";
 import { resetPartition } from "../partition/partition";
+import { findPeripherals } from "../partition/peripherals";
 import { guestAt, LOCK_GUESTS, LOCK_MEMORY, machine, TEE_CORE_MAX, teeCoreAt } from "../storage";
 import { recordEvent } from "../trace/events";
 import { publishGuest, publishMachine, statusRowPa } from "../trace/status";
@@ -101,6 +102,7 @@ function createTee(core: CoreArea, guest: Guest): void {
   lock(LOCK_MEMORY);
   assignTeeRam(guest.teeRamPa, <u64>TEE_RAM_SIZE, PAGE_GUEST_TEE, guest.slot);
   resetPartition(guest.slot);
+  findPeripherals(guest);
   guest.teeVttbr = buildTeeStage2(guest);
   const lowSize = normalRamSize(guest, <u64>NORMAL_RAM_IPA);
   const highSize = normalRamSize(guest, NORMAL_RAM_HIGH_IPA);

@@ -6,7 +6,8 @@
 //   root (level 0)        [0] → level 1 of ours · [1…] → the N world's level-1 tables
 //   level 1               [0] → level 2 of ours · [1…] → the N world's entries for 1 GiB each, or level 2 of ours
 //                         where the TEE has taken memory from its N world (partition/mirror.ts)
-//   level 2               [112…119] → 2 MiB blocks of TEE RAM at TEE_RAM_IPA
+//   level 2               [112…119] → 2 MiB blocks of TEE RAM at TEE_RAM_IPA; tables for peripherals that the TEE has
+//                         taken (partition/peripherals.ts)
 
 import { POOL_STAGE2_OFFSET, POOL_STAGE2_SIZE, TEE_RAM_IPA, TEE_RAM_SIZE } from "../../../abi/memory-map";
 import {
@@ -58,6 +59,11 @@ function tablesPa(slot: u32): u64 {
 /** PA of the S world's entry for a GiB, from 1 on; below 512. */
 export function teeLevel1EntryPa(slot: u32, gib: u64): u64 {
   return tablesPa(slot) + PAGE_SIZE + gib * 8;
+}
+
+/** PA of the S world's entry of level 2 for `ipa`, below 1 GiB. */
+export function teeLevel2EntryPa(slot: u32, ipa: u64): u64 {
+  return tablesPa(slot) + 2 * PAGE_SIZE + (ipa >> LEVEL_SHIFT_2) * 8;
 }
 
 /** Builds the S world's tables and returns its VTTBR_EL2. */

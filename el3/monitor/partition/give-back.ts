@@ -41,6 +41,7 @@ import {
   setGib,
   setLost,
 } from "./partition";
+import { forgetPeripherals } from "./peripherals";
 import { isRange } from "./take";
 
 const GRANULE: u64 = <u64>PARTITION_GRANULE;
@@ -177,6 +178,7 @@ export function endPartition(guest: Guest): void {
     unlock(LOCK_MEMORY);
   }
   lock(LOCK_MEMORY);
+  forgetPeripherals(guest.slot);
   resetPartition(guest.slot);
   unlock(LOCK_MEMORY);
 }

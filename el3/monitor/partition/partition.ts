@@ -6,6 +6,7 @@
 //     page 0          the registers of the guest's devices (abi/devices-compartment.ts)
 //     pages 1…4       level-2 tables of the S world's own, one for each row of a GiB (mirror.ts)
 //     pages 5…36      level-3 tables of its own, one for each row of a granule that the hypervisor had mapped in pages
+//     page 37         its peripherals (peripherals.ts), and pages 38…41 level-3 tables for those that are taken
 
 import { PARTITION_GIBS_MAX, PARTITION_GRANULES_MAX } from "../../../abi/devices-compartment";
 import { POOL_PARTITION_OFFSET, POOL_PARTITION_SIZE } from "../../../abi/memory-map";
@@ -38,6 +39,8 @@ const DEVICES_PAGE: u64 = 0;
 const LEVEL2_PAGE: u64 = 1;
 const LEVEL3_PAGE: u64 = LEVEL2_PAGE + <u64>PARTITION_GIBS_MAX;
 
+const PERIPHERALS_PAGE: u64 = LEVEL3_PAGE + <u64>PARTITION_GRANULES_MAX;
+
 function pagePa(slot: u32, page: u64): u64 {
   const offset = <u64>POOL_PARTITION_OFFSET + <u64>slot * <u64>POOL_PARTITION_SIZE;
   return machine().poolPa + offset + page * PAGE_SIZE;
@@ -58,10 +61,21 @@ export function ownLevel3Pa(slot: u32, row: u32): u64 {
   return pagePa(slot, LEVEL3_PAGE + <u64>row);
 }
 
+/** Which peripherals a guest has, and which are taken. */
+export function peripheralsPa(slot: u32): u64 {
+  return pagePa(slot, PERIPHERALS_PAGE);
+}
+
+/** The S world's own level-3 table of a row of peripherals. */
+export function peripheralTablePa(slot: u32, row: u32): u64 {
+  return pagePa(slot, PERIPHERALS_PAGE + 1 + <u64>row);
+}
+
 /** As after reset: nothing is taken. */
 export function resetPartition(slot: u32): void {
   memory.fill(changetype<usize>(partitionAt(slot)), 0, PARTITION_RECORD_SIZE);
   zeroPhysical(devicesPa(slot), PAGE_SIZE);
+  zeroPhysical(peripheralsPa(slot), PAGE_SIZE);
 }
 
 function gibPtr(slot: u32, row: u32): usize {
