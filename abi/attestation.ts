@@ -46,6 +46,7 @@ export const HYPERVISOR_NAME = "Xen";
 export const UEID_TYPE_RAND: u32 = 1;
 export const NONCE_SIZE_MIN: u32 = 8; // section 4.1
 export const NONCE_SIZE_MAX: u32 = 64;
+export const DBGSTAT_ENABLED: u32 = 0; // section 4.2.9.1
 export const DBGSTAT_MAX: u32 = 4; // section 4.2.9: disabled-fully-and-permanently
 
 // A measurement is a CoSWID (RFC 9393) with one file as evidence; its numbers are those of table “CoSWID Items”.

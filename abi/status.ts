@@ -102,3 +102,4 @@ export const FAULT_STUCK: u32 = 7; // it never left although interrupts waited: 
 export const FAULT_IMAGE: u32 = 8; // the image in its RAM is not the one that was signed: BOOT_REFUSED_*
 export const FAULT_KEY_SITE: u32 = 9; // the image has other instructions where its key is to be put: IPA of the first other one
 export const FAULT_MEMORY_LOST: u32 = 10; // the hypervisor took back memory that it had turned secure: PA
+export const FAULT_KEY: u32 = 11; // its guest's hardware unique key could not be derived: ATTEST_*, or all bits if the compartment failed

@@ -17,6 +17,7 @@ const REASONS: Record<number, (detail: string) => string> = {
   [abi.FAULT_KEY_SITE]: (ipa) => `its image has other instructions at ${ipa} than where its key is to be put`,
   [abi.FAULT_MEMORY_LOST]: (pa) =>
     `Xen took back memory of the VM that it had turned secure (at ${pa}), as it does when the VM ends`,
+  [abi.FAULT_KEY]: (result) => `no key could be derived for its guest (attestation compartment: ${result})`,
 };
 
 /** Undefined while the TEE is well. */

@@ -2,16 +2,18 @@
 // that a relying party uses.
 
 import assert from "node:assert/strict";
-import { hkdfSync } from "node:crypto";
+import { createHash, hkdfSync } from "node:crypto";
 import { suite, test } from "node:test";
 import * as abi from "../../abi/attest-call.ts";
 import { ATTEST_SIGNING_KEY_INFO } from "../../abi/attest-compartment.ts";
+import { DEVICE_PAGE_PA, MONITOR_TEXT_PA } from "../../abi/memory-map.ts";
 import { verifyEvidence } from "../../host/attest/index.ts";
 import { assertTrapped } from "../drivers/asserts.ts";
 import { changesBy } from "../drivers/changes.ts";
 import { signerOf } from "../drivers/evidence.ts";
 import { EC_SMC64, esrOf, smc } from "../drivers/exceptions.ts";
-import { aLab, FAST_CALL, type Lab } from "../drivers/lab.ts";
+import { aLab, anImage, FAST_CALL, type Lab } from "../drivers/lab.ts";
+import { aNamedGuest, anIdentity } from "../drivers/named-guests.ts";
 import type { ForcedEnd } from "../machine/compartments.ts";
 import { DEVICE } from "../machine/machine.ts";
 import { MonitorState } from "../machine/monitor-state.ts";
@@ -25,12 +27,12 @@ const seed = hkdfSync("sha256", DEVICE.secret, DEVICE.identity, ATTEST_SIGNING_K
 const { publicKey: deviceKey } = signerOf(new Uint8Array(seed));
 const NONCE = Uint8Array.from({ length: abi.ATTEST_CALL_NONCE_SIZE }, (_, index) => 0xa0 + index);
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
-const identityOf = (slot: number) => new Uint8Array(32).fill(0x31 + slot);
-const teeOf = (slot: number) => new Uint8Array(32).fill(0x61 + slot);
+const identityOf = (slot: number) => anIdentity(0x31 + slot);
+const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 
 const DIGEST_FIELDS = { monitor: "monitor0", identity: "identity0", tee: "tee0" } as const;
 
-/** What the monitor finds out of machine and guest while they start. */
+/** As if the monitor had found out something else of machine or guest. */
 function setFact(lab: Lab, name: keyof typeof DIGEST_FIELDS, value: Uint8Array, slot = 0): void {
   const state = new MonitorState(lab.machine);
   const isMachines = name === "monitor";
@@ -41,15 +43,10 @@ function setFact(lab: Lab, name: keyof typeof DIGEST_FIELDS, value: Uint8Array, 
   });
 }
 
-/** Guests of which the monitor knows all that evidence is made of. */
+/** Guests that have a name. */
 async function aMeasuredLab(guests = 1): Promise<Lab> {
   const lab = await aLab({ cores: 2, guests: 2 });
-  setFact(lab, "monitor", new Uint8Array(32).fill(0x4d));
-  for (let slot = 0; slot < guests; slot++) {
-    lab.aGuest({ core: slot });
-    setFact(lab, "identity", identityOf(slot), slot);
-    setFact(lab, "tee", teeOf(slot), slot);
-  }
+  for (let slot = 0; slot < guests; slot++) aNamedGuest(lab, identityOf(slot), slot);
   return lab;
 }
 
@@ -92,11 +89,14 @@ for (const world of ["a guest", "its TEE"] as const) {
       assert.ok(verdict.isAccepted);
       const { claims } = verdict;
       assert.equal(claims.device, hex(DEVICE.identity));
-      assert.equal(claims.components.tee.measurement, hex(teeOf(0)));
+      assert.equal(claims.components.tee.measurement, sha256(anImage()));
       assert.equal(claims.components.tee.name, "test-tee");
       assert.equal(claims.components.hypervisor.measurement, lab.status.protection.measurement);
       assert.equal(claims.packageVersion, BigInt(lab.machine.bootPackage.version));
-      assert.deepEqual([claims.violations, claims.verifiedBoot, claims.lockedDown], [0n, false, true]);
+      const flash = lab.machine.memory.bytes(MONITOR_TEXT_PA, DEVICE_PAGE_PA - MONITOR_TEXT_PA);
+      assert.equal(claims.components.monitor.measurement, sha256(flash));
+      assert.deepEqual([claims.violations, claims.verifiedBoot, claims.lockedDown], [0n, true, true]);
+      assert.equal(claims.debug, "enabled");
     });
   });
 }
@@ -171,10 +171,7 @@ for (const end of ["abort", "overrun"] as const satisfies ForcedEnd[]) {
 
 test("what a guest was is forgotten with it", async () => {
   const lab = await aLab({ cores: 2, guests: 1 });
-  setFact(lab, "monitor", new Uint8Array(32).fill(0x4d));
-  const vm = lab.aGuest();
-  setFact(lab, "identity", identityOf(0));
-  setFact(lab, "tee", teeOf(0));
+  const vm = aNamedGuest(lab, identityOf(0));
   evidence(lab);
 
   lab.hypervisor.interrupt(lab.core(0));
@@ -182,7 +179,9 @@ test("what a guest was is forgotten with it", async () => {
   lab.aGuest();
 
   assert.equal(read(lab, 0n)[0], INVALID_PARAMETERS);
-  assert.equal(make(lab), DENIED);
+  const verdict = verifyEvidence(evidence(lab), { deviceKey, nonce: NONCE });
+  assert.ok(verdict.isAccepted);
+  assert.notEqual(verdict.claims.guest, hex(identityOf(0)));
 });
 
 test("a guest that ends in the middle of its call gets nothing of the slot's next guest", async () => {

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { BOOT_MANIFEST_SIZE } from "../../abi/boot-package.ts";
+import { COMPARTMENT_ATTEST } from "../../abi/compartments.ts";
 import { BOOT_PACKAGE_PA } from "../../abi/memory-map.ts";
 import * as abi from "../../abi/status.ts";
 import * as words from "../../abi/tee.ts";
@@ -208,6 +209,14 @@ suite("a TEE at its boot that", () => {
       name: "is not the image that was signed",
       fault: "FAULT_IMAGE",
       prepare: ({ machine }) => machine.memory.write(BOOT_PACKAGE_PA + BOOT_MANIFEST_SIZE, 1, 0x5an),
+    },
+    {
+      name: "has no key",
+      fault: "FAULT_KEY",
+      prepare: ({ machine }) => {
+        machine.forcedEnd = "abort";
+        machine.forcedCompartment = COMPARTMENT_ATTEST;
+      },
     },
     { name: "panics", fault: "FAULT_PANIC", act: (lab) => lab.tee().wfi() },
     { name: "answers a call that nobody made", fault: "FAULT_CALL", act: (lab) => lab.tee().callDone(0n) },

@@ -69,6 +69,12 @@ export class MonitorState {
     return this.#buffer("MACHINE_FACTS");
   }
 
+  /** The first of a guest's facts: who it is. */
+  identity(slot: number): Uint8Array {
+    const at = this.guestFactsPtr(slot) + size("FACTS_IDENTITY");
+    return new Uint8Array(this.#machine.linear.buffer.slice(at, at + size("FACT_SIZE")));
+  }
+
   guestFactsPtr(slot: number): number {
     return this.#buffer("GUEST_FACTS") + slot * size("FACTS_GUEST_SIZE");
   }

@@ -101,20 +101,20 @@ function sign(core: CoreArea, guest: Guest, frame: ExceptionFrame): u64 {
 }
 
 /**
- * The hardware unique key of this guest, 32 bytes to `keyPtr`. False, and nothing has changed, if there is none. Under
- * LOCK_GUESTS, when identity and measurement are among its facts.
+ * The first `size` bytes, 32 at most, of the hardware unique key of this guest to `keyPtr`. ATTEST_OK, or the compartment's other answer:
+ * nothing has changed then. By the core that has the claim of its TEE's first core, when identity and measurement are among its facts.
  */
-export function deriveGuestKey(core: CoreArea, guest: Guest, keyPtr: usize): bool {
+export function deriveGuestKey(core: CoreArea, guest: Guest, keyPtr: usize, size: u64): u64 {
   const factsPtr = guestFactsPtr(guest.slot);
   const it = openStarted(core);
   const pa = messagePa(it);
   put(pa + <u64>ATTEST_KEY_GUEST, factsPtr + FACTS_IDENTITY);
   put(pa + <u64>ATTEST_KEY_TEE, factsPtr + FACTS_TEE);
-  const isDerived = callCompartment(core, it, ATTEST_GUEST_KEY, 0, 0, 0) === <u64>ATTEST_OK;
-  if (isDerived) fetch(keyPtr, pa, <u64>FACT_SIZE);
+  const result = callCompartment(core, it, ATTEST_GUEST_KEY, 0, 0, 0);
+  if (result === <u64>ATTEST_OK) fetch(keyPtr, pa, size);
   zeroPhysical(pa, <u64>FACT_SIZE); // the caller alone has it then
   closeCompartment(it);
-  return isDerived;
+  return result;
 }
 
 /** One that has lost its memory by a fault is told the device's secret again. */

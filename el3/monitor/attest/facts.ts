@@ -23,6 +23,7 @@ export class MachineFacts {
 /** Of the guest in a slot; the evidence that was made of it last follows. */
 @unmanaged
 export class GuestFacts {
+  /** What its device tree says that it is: the toolstack's word, not proven. A random number if it says nothing (attest/identity.ts). */
   identity0: u64;
   identity1: u64;
   identity2: u64;

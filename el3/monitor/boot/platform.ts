@@ -24,6 +24,7 @@ import { recordEvent } from "../trace/events";
 import { initialiseStatus } from "../trace/status";
 import { CoreArea } from "../worlds/core-area";
 import { prepareCore } from "./core";
+import { tellMachineFacts } from "./facts";
 import { initialiseDistributor, takeSmmuInterrupts } from "./gic";
 import { verifyImages, verifyPackage } from "./verify";
 
@@ -48,6 +49,7 @@ export function initialiseMachine(core: CoreArea): void {
   if (it.coreCount < 1 || it.coreCount > CORE_MAX) fatal(FATAL_CORES, <u64>it.coreCount, 0);
   it.preemptionTicks = PREEMPTION_TICKS;
   verifyImages(core);
+  tellMachineFacts(core);
   layOutPool();
   forgetTees();
   const slots = (it.poolPa + it.poolSize - it.teePoolPa) / <u64>TEE_RAM_SIZE;

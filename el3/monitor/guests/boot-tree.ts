@@ -24,6 +24,7 @@ import {
 } from "../../../abi/guest-boot-compartment";
 import { POOL_BOOT_TREES_OFFSET, POOL_BOOT_TREES_SIZE } from "../../../abi/memory-map";
 import { EVENT_GUEST_TREE, GUEST_TREE_FAULTED, GUEST_TREE_NOT_MAPPED } from "../../../abi/status";
+import { tellIdentity } from "../attest/identity";
 import {
   COMPARTMENT_FAULTED,
   callCompartment,
@@ -116,9 +117,6 @@ function placeTree(guest: Guest, placeIpa: u64, size: u64): bool {
 
 function keepIdentity(it: Compartment, guest: Guest): void {
   const pa = messagePa(it);
-  if ((readPhysical32(pa + <u64>GUEST_BOOT_FLAGS) & GUEST_BOOT_HAS_IDENTITY) === 0) return;
-  guest.identity0 = readPhysical64(pa + <u64>GUEST_BOOT_IDENTITY);
-  guest.identity1 = readPhysical64(pa + <u64>GUEST_BOOT_IDENTITY + 8);
-  guest.identity2 = readPhysical64(pa + <u64>GUEST_BOOT_IDENTITY + 16);
-  guest.identity3 = readPhysical64(pa + <u64>GUEST_BOOT_IDENTITY + 24);
+  if ((readPhysical32(pa + <u64>GUEST_BOOT_FLAGS) & GUEST_BOOT_HAS_IDENTITY) !== 0)
+    tellIdentity(guest, pa + <u64>GUEST_BOOT_IDENTITY);
 }

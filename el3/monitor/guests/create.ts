@@ -21,8 +21,8 @@ import {
   EVENT_POOL_EXHAUSTED,
   FAULT_ADAPTED_SITES,
   FAULT_IMAGE,
-  FAULT_KEY_SITE,
 } from "../../../abi/status";
+import { tellTee } from "../attest/identity";
 import { reportImage } from "../boot/refuse";
 import { placeImage } from "../boot/verify";
 import { DEFAULT_TEE, imageSizeOf, profilePa, teeDeviceTree, teeImage } from "../boot-package";
@@ -52,8 +52,6 @@ import { adaptImage } from "./adapt";
 import { deviceTreePa, NORMAL_RAM_HIGH_IPA, writeTeeDeviceTree } from "./device-tree";
 import { faultTee } from "./fault";
 import { GUEST_STATE_BOOTING, GUEST_STATE_NONE, Guest } from "./guest";
-import { giveKey } from "./key";
-import { KEY_SITE_AS_EXPECTED } from "./key-site";
 import { guestWithVttbr } from "./lookup";
 import { refuseVm } from "./refused";
 import { buildTeeStage2, normalRamSize } from "./stage2";
@@ -94,10 +92,9 @@ function createTee(core: CoreArea, guest: Guest): void {
   zeroPhysical(guest.teeRamPa, <u64>TEE_RAM_SIZE);
   const imagePa = imagePaOf(guest);
   const refusal = placeImages(core, guest, imagePa);
-  let otherWordIpa = KEY_SITE_AS_EXPECTED;
   if (refusal === <u64>BOOT_ACCEPTED) {
+    tellTee(guest, teeImage(DEFAULT_TEE));
     guest.adaptedSites = adaptImage(guest, imagePa, imageSizeOf(teeImage(DEFAULT_TEE)));
-    otherWordIpa = giveKey(guest, imagePa);
   }
   lock(LOCK_MEMORY);
   assignTeeRam(guest.teeRamPa, <u64>TEE_RAM_SIZE, PAGE_GUEST_TEE, guest.slot);
@@ -127,8 +124,6 @@ function createTee(core: CoreArea, guest: Guest): void {
     faultTee(guest, FAULT_IMAGE, refusal);
   } else if (guest.adaptedSites !== readPhysical32(guest.profilePa + <u64>TEE_ADAPTED_SITES)) {
     faultTee(guest, FAULT_ADAPTED_SITES, <u64>guest.adaptedSites);
-  } else if (otherWordIpa !== KEY_SITE_AS_EXPECTED) {
-    faultTee(guest, FAULT_KEY_SITE, otherWordIpa);
   }
   publishMachine();
   publishGuest(guest);
@@ -148,7 +143,7 @@ function placeImages(core: CoreArea, guest: Guest, imagePa: u64): u64 {
   return treeStatus;
 }
 
-function imagePaOf(guest: Guest): u64 {
+export function imagePaOf(guest: Guest): u64 {
   return guest.teeRamPa + readPhysical64(guest.profilePa + <u64>TEE_LOAD_IPA) - <u64>TEE_RAM_IPA;
 }
 

@@ -51,11 +51,6 @@ export class Guest {
   /** CNTPCT_EL0 when the first of its watched TEE cores is due, or WATCH_NEVER (worlds/watch.ts). */
   watchTicks: u64;
   createdTicks: u64;
-  /** What its device tree says that it is, 32 bytes; zeros if nothing. The toolstack's word, not proven. */
-  identity0: u64;
-  identity1: u64;
-  identity2: u64;
-  identity3: u64;
   /** The first 8 bytes of the key, then the others; little-endian. */
   keyLow: u64;
   keyHigh: u64;

@@ -26,7 +26,7 @@ import {
   INSTRUCTION_STP_X_RT2_SHIFT,
 } from "../arm/instructions.gen";
 import { smcInstruction } from "../arm/values";
-import { readPhysical32, writePhysical32 } from "../hw";
+import { cleanInvalidateRange, dsbSy, icIalluis, isb, readPhysical32, writePhysical32 } from "../hw";
 import { recordEvent } from "../trace/events";
 import { Guest } from "./guest";
 
@@ -56,6 +56,10 @@ export function adaptKeySite(guest: Guest, imagePa: u64): void {
   recordEvent(EVENT_KEY_SITE_ADAPTED, guest.id, ipaOf(guest, sitePa), <u64>readPhysical32(sitePa));
   for (let index: u32 = 0; index < TEE_KEY_WORD_COUNT; index++)
     writePhysical32(sitePa + <u64>index * INSTRUCTION_SIZE, callingWord(index));
+  cleanInvalidateRange(sitePa, <u64>TEE_KEY_WORD_COUNT * INSTRUCTION_SIZE); // the TEE starts with its caches off
+  dsbSy();
+  icIalluis();
+  isb();
 }
 
 function hasKeySite(guest: Guest): bool {

@@ -34,7 +34,7 @@ import {
   writeVTTBR_EL2,
 } from "../hw";
 import { Machine } from "../machine";
-import { MEASUREMENT_WORDS, measurementWord } from "../measure/measurement";
+import { copyMeasurement, MEASUREMENT_WORDS, measurementWord } from "../measure/measurement";
 import { isStage2Format } from "../memory/formats";
 import { examineMemory, lockDownMemory } from "../memory/lockdown";
 import { CORE_MAX, coreArea, LOCK_MEMORY, machine, machineFacts } from "../storage";
@@ -170,13 +170,6 @@ function checkCores(ttbr0El2: u64): void {
   }
 }
 
-/** For evidence: the bytes of the digest, in their order. */
-function keepMeasurement(): void {
-  const ptr = changetype<usize>(machineFacts()) + FACTS_HYPERVISOR;
-  for (let index: u32 = 0; index < MEASUREMENT_WORDS; index++)
-    store<u64>(ptr + <usize>index * 8, bswap<u64>(measurementWord(index)));
-}
-
 function report(vttbr: u64): void {
   const it = machine();
   recordEvent(EVENT_LOCKDOWN, 0, vttbr, it.hardenedSites);
@@ -185,6 +178,6 @@ function report(vttbr: u64): void {
   recordEvent(EVENT_MEASURED, 0, measurementWord(2), measurementWord(3));
   for (let index: u32 = 0; index < MEASUREMENT_WORDS; index++)
     publishMeasurement(index, measurementWord(index));
-  keepMeasurement();
+  copyMeasurement(changetype<usize>(machineFacts()) + FACTS_HYPERVISOR); // for evidence
   publishProtection();
 }

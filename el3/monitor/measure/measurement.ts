@@ -1,5 +1,6 @@
-// The measurement of what the hypervisor may execute: SHA-256 over its pages in the order in which they are added, by the
-// boot compartment. One at a time, under LOCK_MEMORY.
+// Measurements: SHA-256 (FIPS 180-4) by the boot compartment, at boot of what flash holds of the monitor, at lockdown of
+// what the hypervisor may execute, its pages in the order in which they are added. One at a time, under LOCK_MEMORY or
+// before there is a second core.
 
 import {
   BOOT_ACCEPTED,
@@ -28,10 +29,15 @@ export function beginMeasurement(core: CoreArea): void {
 }
 
 export function measurePage(core: CoreArea, pa: u64): void {
+  measureRange(core, pa, PAGE_SIZE);
+}
+
+/** `pa` begins a page; at most what one call hashes in its time (boot/verify.ts). */
+export function measureRange(core: CoreArea, pa: u64, size: u64): void {
   const it = measuring();
   takeBack(it);
-  const isLent = lend(it, 0, pa, PAGE_SIZE, false);
-  demand(isLent ? callCompartment(core, it, BOOT_MEASURE_PART, PAGE_SIZE, 0, 0) : <u64>BOOT_REFUSED_LENT);
+  const isLent = lend(it, 0, pa, size, false);
+  demand(isLent ? callCompartment(core, it, BOOT_MEASURE_PART, size, 0, 0) : <u64>BOOT_REFUSED_LENT);
 }
 
 export function endMeasurement(core: CoreArea): void {
@@ -47,6 +53,12 @@ export function endMeasurement(core: CoreArea): void {
 /** 64 bits of the digest, the first ones first and highest; `index` is below MEASUREMENT_WORDS. */
 export function measurementWord(index: u32): u64 {
   return load<u64>(measurementPtr(index));
+}
+
+/** The bytes of the digest, in their order. */
+export function copyMeasurement(toPtr: usize): void {
+  for (let index: u32 = 0; index < MEASUREMENT_WORDS; index++)
+    store<u64>(toPtr + <usize>index * 8, bswap<u64>(measurementWord(index)));
 }
 
 function measuring(): Compartment {

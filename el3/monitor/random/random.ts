@@ -6,6 +6,7 @@ import { DEVICE_BOOT_SEED, DEVICE_BOOT_SEED_SIZE } from "../../../abi/device";
 import { DEVICE_PAGE_PA } from "../../../abi/memory-map";
 import { RANDOM_DONE, RANDOM_FORGET, RANDOM_GENERATE, RANDOM_SEED } from "../../../abi/random-compartment";
 import { callCompartment, closeCompartment, messagePa, openCompartment } from "../compartments/call";
+import { Compartment } from "../compartments/compartment";
 import { copyPhysical, readCNTPCT_EL0, readPhysical64, writePhysical64 } from "../hw";
 import { CoreArea } from "../worlds/core-area";
 import { ExceptionFrame } from "../worlds/exception-frame";
@@ -23,8 +24,7 @@ export function seedRandom(core: CoreArea): void {
 export function random64(core: CoreArea, frame: ExceptionFrame, bits: u64, slot: u32, world: u32): bool {
   const it = openCompartment(COMPARTMENT_RANDOM);
   const pa = messagePa(it);
-  writePhysical64(pa, readCNTPCT_EL0());
-  const isDone = callCompartment(core, it, RANDOM_GENERATE, bits, <u64>slot, <u64>world) === RANDOM_DONE;
+  const isDone = generate(core, it, bits, slot, world);
   if (isDone) {
     frame.x1 = takeWord(pa + 16);
     frame.x2 = takeWord(pa + 8);
@@ -32,6 +32,24 @@ export function random64(core: CoreArea, frame: ExceptionFrame, bits: u64, slot:
   }
   closeCompartment(it);
   return isDone;
+}
+
+/** 16 random bytes to `ptr`. False, and nothing has changed, if there are none. */
+export function random128(core: CoreArea, ptr: usize, slot: u32, world: u32): bool {
+  const it = openCompartment(COMPARTMENT_RANDOM);
+  const pa = messagePa(it);
+  const isDone = generate(core, it, 128, slot, world);
+  if (isDone) {
+    store<u64>(ptr, takeWord(pa));
+    store<u64>(ptr + 8, takeWord(pa + 8));
+  }
+  closeCompartment(it);
+  return isDone;
+}
+
+function generate(core: CoreArea, it: Compartment, bits: u64, slot: u32, world: u32): bool {
+  writePhysical64(messagePa(it), readCNTPCT_EL0());
+  return callCompartment(core, it, RANDOM_GENERATE, bits, <u64>slot, <u64>world) === RANDOM_DONE;
 }
 
 /** The caller alone has it then. */

@@ -5,6 +5,7 @@
 import { showTee } from "../guests/boot-tree";
 import { findOrCreateGuest } from "../guests/create";
 import { Guest, isTeeAwaited } from "../guests/guest";
+import { giveKey } from "../guests/key";
 import { showGuest } from "../guests/show";
 import { readELR_EL2, readSPSR_EL2 } from "../hw";
 import { teeCoreAt } from "../storage";
@@ -13,6 +14,7 @@ import { CoreArea } from "./core-area";
 import { showNormalWorld } from "./normal-world";
 import { resumeTee } from "./preempt";
 import { enterTee } from "./switch";
+import { TeeCore } from "./tee-core";
 import { frameOf } from "./world-context";
 
 export function startGuest(core: CoreArea): void {
@@ -35,10 +37,18 @@ function bootTee(core: CoreArea, guest: Guest, vttbr: u64): void {
   }
   core.guest = guest; // it cannot be destroyed while its core is claimed
   if (teeCore.isPreempted !== 0) resumeTee(core, guest, teeCore);
-  else {
-    showTee(core, guest); // once: a boot that has begun is resumed
+  else beginTee(core, guest, teeCore, vttbr);
+}
+
+/** Once: a boot that has begun is resumed. The key depends on who the guest is, as its device tree says. */
+function beginTee(core: CoreArea, guest: Guest, teeCore: TeeCore, vttbr: u64): void {
+  showTee(core, guest);
+  if (giveKey(core, guest)) {
     enterTee(core, guest, teeCore);
+    return;
   }
+  releaseTeeCore(teeCore);
+  if (showGuest(core, guest, vttbr)) showNormalWorld(core); // without its TEE
 }
 
 /** The N world runs its faulting instruction (again) when it is entered next. */
