@@ -1,7 +1,6 @@
 // vtz fuse: what a machine has in its fuses, and the one thing of it that can be changed.
 
-import { UserError } from "../errors.ts";
-import { type Device, raiseMinimumVersion, readDevice } from "../machine/device.ts";
+import { type Device, knownDevice, raiseMinimumVersion } from "../machine/device.ts";
 import { withMachineLock } from "../machine/machine-lock.ts";
 import { command, jsonOption, machineOption, say, sayJson } from "./command.ts";
 import { packageVersion } from "./package-version.ts";
@@ -24,16 +23,10 @@ export default command({
     const { machine, minimum } = args;
     const device =
       minimum === undefined
-        ? await readDevice(machine)
+        ? await knownDevice(machine)
         : await withMachineLock(machine, () =>
             raiseMinimumVersion(machine, packageVersion("minimum", minimum)),
           );
-    if (device === undefined)
-      throw new UserError(
-        "no-device",
-        `machine “${machine}” has no fuses yet`,
-        "it gets them when it first starts: `vtz up`",
-      );
     if (args.json === true) return sayJson(facts(device));
     for (const [name, value] of Object.entries(facts(device))) say(`${name.padEnd(16)}${value}`);
   },

@@ -8,6 +8,7 @@ import { after, before, beforeEach, test } from "node:test";
 import { execa } from "execa";
 import { aSignedPackage } from "../../tests/drivers/packages.ts";
 import { ramContents } from "../../tests/machine/boot-images.ts";
+import { parseDeviceKey } from "../attest/index.ts";
 import { findOrMakeDevice } from "../machine/device.ts";
 import { makeKey } from "../machine/keys.ts";
 import { projectFolder } from "../paths.ts";
@@ -49,11 +50,23 @@ test("a key is made once, listed, and its public half shown", async () => {
   assert.match((await vtz("keys")).stdout, new RegExp(`^second +${made.stdout}$`, "m"));
 });
 
+test("a machine's key for its evidence is a PEM file, or JSON with the device's identity", async () => {
+  const { identity } = await findOrMakeDevice("lab", new Uint8Array(32));
+
+  const pem = await vtz("keys", "device", "--machine", "lab");
+  const json = await vtz("keys", "device", "-m", "lab", "--json");
+
+  const publicKey = Buffer.from(parseDeviceKey(pem.stdout)!).toString("hex");
+  const expected = { machine: "lab", identity: Buffer.from(identity).toString("hex"), publicKey };
+  assert.deepEqual(JSON.parse(json.stdout), expected);
+});
+
 test("what keys are asked for wrongly is said in a line and a hint", async () => {
   for (const [words, complaint] of [
     [["burn"], /no action “burn”/],
     [["make"], /which key to make/],
     [["show", "nobody"], /there is no key “nobody”/],
+    [["device", "--machine", "nobody"], /machine “nobody” has no fuses yet/],
   ] as const) {
     const { exitCode, stderr } = await vtz("keys", ...words);
     assert.equal(exitCode, 2);

@@ -42,6 +42,17 @@ export async function readDevice(machine: string): Promise<Device | undefined> {
   }
 }
 
+/** The fuses of a machine that has started before. */
+export async function knownDevice(machine: string): Promise<Device> {
+  const device = await readDevice(machine);
+  if (device !== undefined) return device;
+  throw new UserError(
+    "no-device",
+    `machine “${machine}” has no fuses yet`,
+    "it gets them when it first starts: `vtz up`",
+  );
+}
+
 /** The fuses of a machine; a new one gets them now, and obeys this root key for ever. */
 export async function findOrMakeDevice(machine: string, rootKey: Uint8Array): Promise<Device> {
   const known = await readDevice(machine);
@@ -58,9 +69,7 @@ export async function findOrMakeDevice(machine: string, rootKey: Uint8Array): Pr
 
 /** From now on the machine takes no boot package below this version. There is no way back. */
 export async function raiseMinimumVersion(machine: string, version: bigint): Promise<Device> {
-  const device = await readDevice(machine);
-  if (device === undefined)
-    throw new UserError("no-device", `machine “${machine}” has no fuses yet`, "it gets them when it starts");
+  const device = await knownDevice(machine);
   if (version < device.minimumVersion)
     throw new UserError(
       "fused",
