@@ -13,6 +13,7 @@ export const COMMANDS: CommandTable = {
   cp: () => import("./cp.ts"),
   logs: () => import("./logs.ts"),
   down: () => import("./down.ts"),
+  attest: () => import("./attest.ts"),
   verify: () => import("./verify.ts"),
   doctor: () => import("./doctor.ts"),
   debug: () => import("./debug.ts"),
