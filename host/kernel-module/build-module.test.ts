@@ -6,10 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { execa } from "execa";
-import { fetchPackages } from "../debian/fetch.ts";
-import { KERNEL } from "../debian/package-sets.ts";
-import { unpackPackage } from "../debian/unpack.ts";
-import { KernelModules } from "../images/kernel-modules.ts";
+import { debianModule, OTHER, otherModule } from "../../tests/drivers/kernel-modules.ts";
 import { makeAttestModule } from "../machine/attest-module.ts";
 import { buildModule } from "./build-module.ts";
 import { modinfoOf, readLoaderFacts, THIS_MODULE } from "./loader-facts.ts";
@@ -20,18 +17,6 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 
 const QUESTION = { nonce: new Uint8Array(32).fill(0x11), tag: "vtz-evidence-0" };
 const IMPORTS = ["_printk"];
-
-/** A module of a kernel with a layout of its own, piece by piece, so that a test can leave one out or change it. */
-const OTHER = {
-  modinfo: '.section .modinfo, "a"\n.asciz "name=other"\n.asciz "vermagic=7.7 test"',
-  versions: `.section __versions, "a"
-    .quad 0x1234; .ascii "module_layout"; .zero 43
-    .quad 0x5678; .ascii "_printk"; .zero 49`,
-  struct: `.section .gnu.linkonce.this_module, "aw"
-    .balign 128
-    .zero 8; .ascii "other"; .zero 51; .quad init_module; .zero 56`,
-  veneers: '.section .plt, "ax"\n.byte 0',
-};
 
 test("of Debian's kernel, a module has the same facts as the one from which they were learned", async () => {
   const reference = await debianModule("optee");
@@ -65,7 +50,7 @@ test("what is read of an ELF file is what llvm-readelf reads", async () => {
 });
 
 test("of a kernel with another layout, struct, versions and veneers are that kernel's", async () => {
-  const made = new RelocatableFile(await makeAttestModule(QUESTION, await otherModule({}), folder));
+  const made = new RelocatableFile(await makeAttestModule(QUESTION, await otherModule(), folder));
 
   const struct = made.section(THIS_MODULE)!;
   assert.deepEqual([struct.bytes.length, struct.alignment], [128, 128n]);
@@ -139,18 +124,5 @@ test("a module that uses more of the kernel than it says is not made", async () 
   writeFileSync(source, "void panic(const char *); int init_module(void) { panic(0); return 0; }\n");
   const text = { name: "more", license: "", description: "", defines: {}, imports: IMPORTS, file: source };
 
-  await assert.rejects(buildModule(text, await otherModule({}), folder), /uses panic of the kernel/);
+  await assert.rejects(buildModule(text, await otherModule(), folder), /uses panic of the kernel/);
 });
-
-async function debianModule(name: string): Promise<Uint8Array> {
-  const [fetched] = await fetchPackages(KERNEL);
-  const tree = await unpackPackage(fetched!, () => undefined);
-  const loaded = await (await KernelModules.open(tree)).load([name]);
-  return loaded.at(-1)!.data;
-}
-
-async function otherModule(change: Partial<typeof OTHER>): Promise<Uint8Array> {
-  const assembly = Object.values({ ...OTHER, ...change }).join("\n");
-  const args = ["--target=aarch64-none-elf", "-x", "assembler", "-c", "-o", "-", "-"];
-  return (await execa("clang-19", args, { input: `${assembly}\n`, encoding: "buffer" })).stdout;
-}

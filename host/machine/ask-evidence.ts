@@ -21,7 +21,15 @@ const LOAD_TIMEOUT_MS = 120_000;
 const NOT_SUPPORTED = -1n;
 const DENIED = -3n;
 
-export async function askEvidence(machine: Machine, guest: string, nonce: Uint8Array): Promise<Uint8Array> {
+/** What is needed of a machine. */
+export type AskedMachine = Pick<Machine, "name" | "state" | "guests" | "pull" | "push" | "exec" | "status">;
+
+/** `nonce` has ATTEST_CALL_NONCE_SIZE bytes. Throws a UserError that says why there is no evidence. */
+export async function askEvidence(
+  machine: AskedMachine,
+  guest: string,
+  nonce: Uint8Array,
+): Promise<Uint8Array> {
   refuseWithoutMonitor(machine, guest);
   const tag = `vtz-evidence-${randomBytes(8).toString("hex")}`;
   const { log, complaint } = await loadOnce(machine, guest, { nonce, tag });
@@ -31,7 +39,7 @@ export async function askEvidence(machine: Machine, guest: string, nonce: Uint8A
   throw await refusal(machine, guest, answer.code);
 }
 
-function refuseWithoutMonitor({ state, name }: Machine, guest: string): void {
+function refuseWithoutMonitor({ state, name }: AskedMachine, guest: string): void {
   if (!state.hasMonitor)
     throw noEvidence(`machine “${name}” runs without the monitor`, "start it without --plain-xen");
   if (guest === DOM0) throw noEvidence("dom0 is not a guest: there is evidence of guests only");
@@ -44,7 +52,7 @@ interface Loaded {
 
 /** The module gives up its place as soon as it has asked, so that insmod always fails. */
 async function loadOnce(
-  machine: Machine,
+  machine: AskedMachine,
   guest: string,
   question: { nonce: Uint8Array; tag: string },
 ): Promise<Loaded> {
@@ -63,7 +71,7 @@ async function loadOnce(
   }
 }
 
-async function insmod(machine: Machine, guest: string, path: string): Promise<Loaded> {
+async function insmod(machine: AskedMachine, guest: string, path: string): Promise<Loaded> {
   const output = { stdout: "", stderr: "" };
   const file = shellQuote(path);
   await machine.exec(guest, `insmod ${file}; rm -f ${file}; dmesg`, {
@@ -75,7 +83,7 @@ async function insmod(machine: Machine, guest: string, path: string): Promise<Lo
   return { log: output.stdout, complaint: output.stderr.trim() };
 }
 
-async function refusal(machine: Machine, guest: string, code: bigint): Promise<UserError> {
+async function refusal(machine: AskedMachine, guest: string, code: bigint): Promise<UserError> {
   const status = await machine.status();
   if (status === undefined || status.protection.hardenedSites === 0)
     return noEvidence("there is no evidence before lockdown, when the first guest starts");
