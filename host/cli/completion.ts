@@ -45,8 +45,8 @@ ${options.join("\n")}
     console | exec) words="$words dom0 $("\${COMP_WORDS[0]}" ps --names guests 2>/dev/null)" ;;
     logs) words="$words ${[...LOG_NAMES, "events"].join(" ")} $("\${COMP_WORDS[0]}" ps --names guests 2>/dev/null)" ;;
     test) words="$words check unit boots" ;;
-    keys) words="$words list make show" ;;
-    tee) words="$words $("\${COMP_WORDS[0]}" ps --names guests 2>/dev/null)" ;;
+    keys) words="$words list make show device" ;;
+    attest | tee) words="$words $("\${COMP_WORDS[0]}" ps --names guests 2>/dev/null)" ;;
     down) words="$words $("\${COMP_WORDS[0]}" ps --names guests 2>/dev/null)" ;;
     cp) words="$words $("\${COMP_WORDS[0]}" ps --names guests 2>/dev/null | sed 's/$/:/')"; compopt -o nospace -o default ;;
     harden | image | demo | up) compopt -o default ;;
