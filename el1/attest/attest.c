@@ -1,6 +1,7 @@
-// A kernel module for one question: asks the monitor for evidence of this guest (abi/attest-call.ts), writes the answer
-// into the kernel's log, and is not loaded after it. Linux's user space cannot execute SMC. host/machine/ask-evidence.ts makes it,
-// with nonce and tag of the question as macros; it needs no header of the kernel's, whose only symbol here is _printk.
+// A kernel module for one question: it asks the monitor for evidence of this guest (abi/attest-call.ts), writes the
+// answer into the kernel's log, and is not loaded after it. Linux's user space cannot execute SMC. It is compiled by
+// host/machine/attest-module.ts, with nonce and tag of the question as macros, and needs no header of the kernel's, whose
+// only symbol here is _printk.
 
 typedef unsigned long u64;
 

@@ -50,7 +50,7 @@ interface Loaded {
   readonly complaint: string;
 }
 
-/** The module gives up its place as soon as it has asked, so that insmod always fails. */
+/** The module gives up its place as soon as it has asked: insmod always fails. */
 async function loadOnce(
   machine: AskedMachine,
   guest: string,

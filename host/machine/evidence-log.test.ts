@@ -38,6 +38,14 @@ test("the answer to another question, and what else the kernel says, is passed o
   assert.equal(read(others), undefined);
 });
 
+test("of two answers the last counts: pieces of one are never taken for the other's", () => {
+  const earlier = logOf(EVIDENCE.toReversed());
+
+  assert.deepEqual(read([...earlier, ...logOf(EVIDENCE)]), { evidence: EVIDENCE });
+  assert.deepEqual(read([...earlier, `[ 2.0] ${TAG} size fffffffffffffffd`]), { code: -3n });
+  assert.equal(read([...earlier, ...logOf(EVIDENCE).slice(0, -1)]), undefined);
+});
+
 test("a negative size is a code", () => {
   for (const [word, code] of [
     ["ffffffffffffffff", -1n],

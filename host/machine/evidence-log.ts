@@ -2,6 +2,8 @@
 //
 //   TAG size 00000000000001f3                  the answer of the first call: a size, or a negative code
 //   TAG 0038 0123456789abcdef … (7 numbers)    a piece: its offset, and x1…x7
+//
+// busybox's insmod tries a module that has failed a second time, by another system call: the last answer counts.
 
 import { ATTEST_CALL_PIECE_SIZE } from "../../abi/attest-call.ts";
 import { ATTEST_EVIDENCE_SIZE_MAX } from "../../abi/attest-compartment.ts";
@@ -16,17 +18,19 @@ const WORDS = `((?: [0-9a-f]{16}){${ATTEST_CALL_PIECE_SIZE / WORD_SIZE}})`;
 
 /** Undefined if the log does not have the whole answer. */
 export function readEvidenceLog(log: string, tag: string): EvidenceAnswer | undefined {
-  const size = sizeIn(log, tag);
-  if (size === undefined) return undefined;
+  const last = lastSizeIn(log, tag);
+  if (last === undefined) return undefined;
+  const { size, end } = last;
   if (size <= 0n) return { code: size };
   if (size > BigInt(ATTEST_EVIDENCE_SIZE_MAX)) return undefined;
-  const evidence = piecesIn(log, tag, Number(size));
+  const evidence = piecesIn(log.slice(end), tag, Number(size));
   return evidence === undefined ? undefined : { evidence };
 }
 
-function sizeIn(log: string, tag: string): bigint | undefined {
-  const match = new RegExp(`\\b${tag} size ([0-9a-f]{16})$`, "m").exec(log);
-  return match === null ? undefined : BigInt.asIntN(64, BigInt(`0x${match[1]}`));
+function lastSizeIn(log: string, tag: string): { size: bigint; end: number } | undefined {
+  const match = [...log.matchAll(new RegExp(`\\b${tag} size ([0-9a-f]{16})$`, "gm"))].at(-1);
+  if (match === undefined) return undefined;
+  return { size: BigInt.asIntN(64, BigInt(`0x${match[1]}`)), end: match.index + match[0].length };
 }
 
 /** Each piece must be there, at its place, and nothing behind the end of the last. */
