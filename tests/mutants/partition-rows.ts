@@ -57,14 +57,14 @@ const ROWS: readonly Omit<Mutant, "testFile">[] = [
     file: "partition/take.ts",
     text: " || (ipa | size) % GRANULE !== 0",
     replacement: "",
-    test: "gets nothing: an odd",
+    test: "an odd address",
   },
   {
     name: "the compartment is believed that a range is not too large",
     file: "partition/take.ts",
     text: " || size > <u64>PARTITION_SIZE_MAX",
     replacement: "",
-    test: "gets nothing: too much",
+    test: "too much",
   },
   {
     name: "the TEE's own first GiB is taken from the normal world",
@@ -176,7 +176,7 @@ const ROWS: readonly Omit<Mutant, "testFile">[] = [
     file: "partition/give-back.ts",
     text: "    if (row === NO_ROW || isLost(slot, row)) return PARTITION_FAILED;\n",
     replacement: "",
-    test: "gets nothing: what was never taken",
+    test: "what was never taken, to be returned",
   },
   {
     name: "what comes back replaces what the hypervisor has put there",

@@ -161,8 +161,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the normal world's first GiB is shared with the TEE",
     file: "guests/stage2.ts",
-    text: "(let offset: u64 = 8; offset < TABLE_ENTRIES * 8; offset += 8) {\n    const entry",
-    replacement: "(let offset: u64 = 0; offset < TABLE_ENTRIES * 8; offset += 8) {\n    const entry",
+    text: "(let offset: u64 = 8; offset < TABLE_ENTRIES * 8; offset += 8)\n    if (shareEntry(guest, toPa",
+    replacement:
+      "(let offset: u64 = 0; offset < TABLE_ENTRIES * 8; offset += 8)\n    if (shareEntry(guest, toPa",
     testFile: "unit/stage2.test.ts",
     test: "below 1 GiB: the TEE's RAM, whole",
   },
