@@ -37,6 +37,8 @@ export const GUEST_TEE_CORES: u32 = 0x30; // u32, cores that are up in the TEE
 export const GUEST_ADAPTED_SITES: u32 = 0x34; // u32, instructions adapted in its image
 export const GUEST_TIMER_INTERRUPTS: u32 = 0x38; // u64, secure-timer interrupts delivered
 export const GUEST_BOOT_TICKS: u32 = 0x40; // u64, CNTPCT ticks from the first entry to ENTRY_DONE
+export const GUEST_SECURE_GRANULES: u32 = 0x4c; // u32, granules of 2 MiB of its N world's memory that its TEE has now
+export const GUEST_MEASUREMENT: u32 = 0x50; // 32 bytes, SHA-256 of its TEE's image as it was signed
 export const GUEST_KEY_READS: u32 = 0x48; // u32, times its TEE has taken the hardware unique key; 0 = it knows no key, or a constant of its image
 
 export const GUEST_NONE: u32 = 0;

@@ -42,6 +42,10 @@ export interface GuestStatus {
   readonly adaptedSites: number;
   readonly timerInterrupts: number;
   readonly bootTicks: number;
+  /** MiB of its normal world's memory that the TEE has now. */
+  readonly secureMib: number;
+  /** SHA-256 of the TEE's image, in hexadecimal. */
+  readonly measurement: string;
   /** Times the TEE has taken its hardware unique key from the monitor. */
   readonly keyReads: number;
 }
@@ -80,6 +84,7 @@ const EVENT_NAMES: Record<number, string> = {
 };
 
 const MEASUREMENT_SIZE = 32;
+const GRANULE_MIB = 2;
 const MAGIC = (BigInt(abi.STATUS_MAGIC_HIGH) << 32n) | BigInt(abi.STATUS_MAGIC_LOW);
 
 /** Undefined until the monitor has written the page. */
@@ -104,14 +109,13 @@ export function decodeStatus(bytes: Uint8Array): MonitorStatus | undefined {
 }
 
 function decodeProtection(view: DataView): ProtectionStatus {
-  const measurement = new Uint8Array(view.buffer, view.byteOffset + abi.STATUS_MEASUREMENT, MEASUREMENT_SIZE);
   return {
     hardenedSites: quad(view, abi.STATUS_HARDENED_SITES),
     textPages: quad(view, abi.STATUS_TEXT_PAGES),
     stage1Tables: quad(view, abi.STATUS_STAGE1_TABLES),
     tableStores: quad(view, abi.STATUS_TABLE_STORES),
     violations: quad(view, abi.STATUS_VIOLATIONS),
-    measurement: Buffer.from(measurement).toString("hex"),
+    measurement: digestAt(view, abi.STATUS_MEASUREMENT),
   };
 }
 
@@ -130,6 +134,8 @@ function decodeGuest(view: DataView, slot: number): GuestStatus {
     adaptedSites: view.getUint32(base + abi.GUEST_ADAPTED_SITES, true),
     timerInterrupts: quad(view, base + abi.GUEST_TIMER_INTERRUPTS),
     bootTicks: quad(view, base + abi.GUEST_BOOT_TICKS),
+    secureMib: view.getUint32(base + abi.GUEST_SECURE_GRANULES, true) * GRANULE_MIB,
+    measurement: digestAt(view, base + abi.GUEST_MEASUREMENT),
     keyReads: view.getUint32(base + abi.GUEST_KEY_READS, true),
   };
 }
@@ -150,6 +156,10 @@ function decodeEvents(view: DataView): MonitorEvent[] {
       arguments: [hex(view, base + abi.EVENT_ARGUMENT_0), hex(view, base + abi.EVENT_ARGUMENT_1)],
     };
   });
+}
+
+function digestAt(view: DataView, at: number): string {
+  return Buffer.from(view.buffer, view.byteOffset + at, MEASUREMENT_SIZE).toString("hex");
 }
 
 function quad(view: DataView, at: number): number {

@@ -9,6 +9,7 @@ import { consoleLinesOf, reportRows, teeReport } from "./tee-report.ts";
 const status = {
   ...{ slot: 1, state: "ready", vmid: 3, id: 12, switches: 7, foreignInterrupts: 5, preemptions: 1 },
   ...{ exits: 900, teeCores: 2, adaptedSites: 3, timerInterrupts: 4, bootTicks: 62_500 * 250 },
+  ...{ secureMib: 4, keyReads: 1, measurement: "ab".repeat(32) },
 } as GuestStatus;
 const guest = { name: "web", tee: status } as unknown as GuestDescription;
 const event = (of: number): MonitorEvent => ({
@@ -35,7 +36,18 @@ test("a report has the guest's own events, and every figure of its TEE", () => {
   const text = reportRows(report!, 16 << 20)
     .flat()
     .join(" ");
-  for (const figure of ["optee-4.5, ready", "slot 1", "VMID 3", "16 MiB", "2 up", "250 ms", "3 instructions"])
+  for (const figure of [
+    "optee-4.5, ready",
+    "slot 1",
+    "VMID 3",
+    "16 MiB of secure",
+    "4 MiB taken",
+    "abab",
+    "its own",
+    "2 up",
+    "250 ms",
+    "3 instructions",
+  ])
     assert.ok(text.includes(figure), `${figure} in ${text}`);
   for (const figure of ["7 calls", "1 preemptions", "900 other", "5 of the normal world", "4 of its timer"])
     assert.ok(text.includes(figure), `${figure} in ${text}`);

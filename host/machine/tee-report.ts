@@ -51,12 +51,14 @@ export function reportRows({ tee, status }: TeeReport, ramSize: number): string[
   return [
     ["TEE", `${tee}, ${status.state}`],
     ["guest", `number ${status.id} of this machine, slot ${status.slot}, VMID ${status.vmid}`],
-    ["memory", `${ramSize / MIB} MiB of secure RAM`],
+    ["measurement", status.measurement],
+    ["memory", `${ramSize / MIB} MiB of secure RAM, ${status.secureMib} MiB taken from the normal world`],
     ["cores", `${status.teeCores} up`],
     [
       "boot",
       `${(status.bootTicks / TICKS_PER_MS).toFixed(0)} ms, ${status.adaptedSites} instructions adapted`,
     ],
+    ["hardware key", status.keyReads > 0 ? "its own, taken" : "none taken"],
     ["switches", `${status.switches} calls, ${status.preemptions} preemptions, ${status.exits} other exits`],
     ["interrupts", `${status.foreignInterrupts} of the normal world, ${status.timerInterrupts} of its timer`],
   ];

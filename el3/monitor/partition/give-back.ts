@@ -28,6 +28,7 @@ import { retainLeaf } from "../memory/stage2-tables";
 import { isTableEntry, tablePa } from "../memory/table-entries";
 import { guestAt, LOCK_MEMORY, machine, partitionAt } from "../storage";
 import { recordEvent } from "../trace/events";
+import { publishPartition } from "../trace/status";
 import { normalEntryPa, normalLevel1Entry, ownEntryPa, pageOf } from "./mirror";
 import {
   clearGranule,
@@ -61,6 +62,7 @@ export function returnToNormalWorld(guest: Guest, ipa: u64, size: u64): u32 {
     clearGranule(slot, rowOfGranule(slot, at));
     mirrorAgain(guest, at);
   }
+  publishPartition(guest);
   recordEvent(EVENT_MEMORY_RETURNED, guest.id, ipa, size);
   return PARTITION_DONE;
 }

@@ -33,6 +33,7 @@ import { isLeaf, isTableEntry, isWritable, leafPa, leafSize, tablePa } from "../
 import { beginWalk, enterTable, nextOf, WALK_END, WALK_ENTRY } from "../memory/tree-walk";
 import { machine, partitionAt } from "../storage";
 import { recordEvent } from "../trace/events";
+import { publishPartition } from "../trace/status";
 import { mirrorOwnLevel2, normalEntryPa, normalLevel1Entry, ownEntryPa, pageOf } from "./mirror";
 import {
   freeRowOfGib,
@@ -66,6 +67,7 @@ export function takeFromNormalWorld(guest: Guest, ipa: u64, size: u64): u32 {
     writePhysical64(teeLevel1EntryPa(guest.slot, gib), tableAtPa | DESCRIPTOR_TABLE);
   }
   dsbSy();
+  publishPartition(guest);
   recordEvent(EVENT_MEMORY_SECURED, guest.id, ipa, size);
   return PARTITION_DONE;
 }

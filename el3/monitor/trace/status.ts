@@ -9,7 +9,9 @@ import {
   GUEST_FOREIGN,
   GUEST_ID,
   GUEST_KEY_READS,
+  GUEST_MEASUREMENT,
   GUEST_PREEMPTIONS,
+  GUEST_SECURE_GRANULES,
   GUEST_STATE,
   GUEST_SWITCHES,
   GUEST_TEE_CORES,
@@ -38,9 +40,10 @@ import {
   STATUS_VIOLATIONS,
 } from "../../../abi/status";
 import { VTTBR_EL2_VMID_MASK, VTTBR_EL2_VMID_SHIFT } from "../arm/registers.gen";
+import { FACT_SIZE, FACTS_TEE } from "../attest/facts";
 import { GUEST_STATE_NONE, Guest } from "../guests/guest";
 import { writePhysical32, writePhysical64, zeroPhysical } from "../hw";
-import { guestAt, machine } from "../storage";
+import { guestAt, guestFactsPtr, machine, partitionAt } from "../storage";
 
 export function statusPa(): u64 {
   return machine().poolPa + <u64>POOL_STATUS_OFFSET;
@@ -122,8 +125,17 @@ export function publishGuest(guest: Guest): void {
   writePhysical32(pa + <u64>GUEST_TEE_CORES, guest.coresOn);
   writePhysical32(pa + <u64>GUEST_ADAPTED_SITES, guest.adaptedSites);
   publishKeyReads(guest);
+  const factsPtr = guestFactsPtr(guest.slot);
+  for (let offset: usize = 0; offset < FACT_SIZE; offset += 8)
+    writePhysical64(pa + <u64>GUEST_MEASUREMENT + <u64>offset, load<u64>(factsPtr + FACTS_TEE + offset));
+  publishPartition(guest);
   publishExits(guest);
   publishSwitches(guest);
+}
+
+/** Called when memory changes between its worlds. */
+export function publishPartition(guest: Guest): void {
+  writePhysical32(guest.statusRowPa + <u64>GUEST_SECURE_GRANULES, partitionAt(guest.slot).granuleCount);
 }
 
 export function publishKeyReads(guest: Guest): void {
