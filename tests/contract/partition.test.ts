@@ -24,6 +24,8 @@ import { directMapVa, stage1Leaf } from "../drivers/xen-memory.ts";
 
 const SECRET = 0x5ec5_0000_1234_5678n;
 const LYING = "sel0/fixture/lying-devices/main.ts";
+/** What the lying compartment traps with. */
+const TRAPS = 99;
 const FAR_IPA = RAM_IPA + 64 * MIB2;
 
 /** Nobody but the TEE reaches the page at `ipa`, whose PA is `pa`. */
@@ -458,6 +460,13 @@ suite("a compartment of devices that lies", () => {
       it.assertValid();
     });
   }
+});
+
+test("a compartment of devices that traps in the middle leaves no state behind", async () => {
+  const it = await aPartitionLabWith(LYING);
+  names(it, RAM_IPA, MIB2);
+  assertUnchanged(it.lab, () => asks(it, TRAPS));
+  assert(it.lab.eventKinds.includes("compartment-faulted"));
 });
 
 test("a compartment of devices that lies gets nothing also where the normal world has something else by now", async () => {

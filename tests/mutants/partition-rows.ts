@@ -218,7 +218,7 @@ const ROWS: readonly Omit<Mutant, "testFile">[] = [
     file: "partition/devices.ts",
     text: "if (it.isStale === 0) copyPhysical",
     replacement: "copyPhysical",
-    test: "a compartment that fails has changed nothing",
+    test: "a compartment of devices that traps in the middle",
   },
   {
     name: "the hypervisor maps at EL2 what is taken",
