@@ -22,6 +22,8 @@ import { assertUnchanged, GIB, PAGE, put, stage2Block, stage2Page, stateOf } fro
 import type { VirtualMachine } from "../drivers/virtual-machine.ts";
 import { directMapVa, stage1Leaf } from "../drivers/xen-memory.ts";
 
+import { word } from "../machine/source-words.ts";
+
 const SECRET = 0x5ec5_0000_1234_5678n;
 const LYING = "sel0/fixture/lying-devices/main.ts";
 /** What the lying compartment traps with. */
@@ -197,6 +199,23 @@ suite("what is refused, with a reason, and changes nothing", () => {
         const other = anotherGuest(it);
         put(it.lab, it.vm.tables.entryPa(FAR_IPA + 511 * PAGE, 3), stage2Page(other.ramPa) & ~1n, 1);
         return { ipa: FAR_IPA };
+      },
+    ],
+    "a page among them that the normal world may only read": [
+      abi.PARTITION_NOT_MEMORY,
+      (it) => {
+        const pages = mapPages(it, FAR_IPA);
+        const entryPa = it.vm.tables.entryPa(FAR_IPA + 77 * PAGE, 3);
+        put(it.lab, entryPa, stage2Page(pages[77]!) & ~word("STAGE2_S2AP_WO"), 1);
+        return { ipa: FAR_IPA };
+      },
+    ],
+    "a block that the normal world may only read": [
+      abi.PARTITION_NOT_MEMORY,
+      (it) => {
+        const entry = stage2Block(it.vm.ramPa) & ~word("STAGE2_S2AP_WO");
+        put(it.lab, it.vm.tables.entryPa(RAM_IPA, 2), entry, 1);
+        return { ipa: RAM_IPA };
       },
     ],
     "a block that is not valid, though its entry names another VM's": [

@@ -21,6 +21,8 @@ import {
   LEVEL_SHIFT_0,
   LEVEL_SHIFT_1,
   PAGE_SIZE,
+  STAGE2_S2AP_MASK,
+  STAGE2_S2AP_RW,
   TABLE_ENTRIES,
 } from "../arm/page-tables.gen";
 import { protectFromDma, protectRangeFromDma } from "../dma/protect";
@@ -114,15 +116,20 @@ function checkGranule(guest: Guest, ipa: u64): u32 {
   if (entryPa === 0) return PARTITION_NOT_MEMORY;
   const entry = readPhysical64(entryPa);
   const isTable = isTableEntry(entry, 2);
-  if (!isTable && !isLeaf(entry, 2)) return PARTITION_NOT_MEMORY;
+  if (!isTable && !isOwnMemory(entry, 2)) return PARTITION_NOT_MEMORY;
   for (let index: u64 = 0; index < TABLE_ENTRIES; index++) {
-    if (isTable && !isLeaf(readPhysical64(tablePa(entry) + index * 8), <u32>LAST_LEVEL))
+    if (isTable && !isOwnMemory(readPhysical64(tablePa(entry) + index * 8), <u32>LAST_LEVEL))
       return PARTITION_NOT_MEMORY;
     const pa = pageOf(entry, index);
     if (!isRam(pa)) return PARTITION_NOT_MEMORY;
     if (!mayTake(pa)) return PARTITION_SHARED;
   }
   return PARTITION_DONE;
+}
+
+/** What the normal world may only read is somebody else's, who would find it scrubbed one day. */
+function isOwnMemory(leaf: u64, level: u32): bool {
+  return isLeaf(leaf, level) && (leaf & STAGE2_S2AP_MASK) === STAGE2_S2AP_RW;
 }
 
 /**
