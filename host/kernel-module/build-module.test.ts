@@ -82,6 +82,14 @@ const REFUSED: [what: string, change: Partial<typeof OTHER>, complaint: RegExp][
     { struct: OTHER.struct.replace(/56$/, "48; .quad init_module") },
     /no pointer to init_/,
   ],
+  ["with a pointer between words", { struct: OTHER.struct.replace("51;", "52;") }, /no pointer to init_/],
+  [
+    "with a pointer behind its struct",
+    {
+      struct: OTHER.struct.replace(".quad init_module", ".zero 8; .reloc 128, R_AARCH64_ABS64, init_module"),
+    },
+    /no pointer to init_/,
+  ],
   ["without versions", { versions: "" }, /no section __versions/],
   [
     "without the layout's version",
