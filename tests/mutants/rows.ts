@@ -266,8 +266,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a page is measured but for its last block",
     file: "measure/measurement.ts",
-    text: "BOOT_MEASURE_PART, PAGE_SIZE, 0, 0)",
-    replacement: "BOOT_MEASURE_PART, PAGE_SIZE - 64, 0, 0)",
+    text: "BOOT_MEASURE_PART, size, 0, 0)",
+    replacement: "BOOT_MEASURE_PART, size - 64, 0, 0)",
     testFile: "contract/verified-boot.test.ts",
     test: "the measurement is SHA-256",
   },
