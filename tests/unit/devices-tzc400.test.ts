@@ -61,8 +61,10 @@ suite("what a driver finds", () => {
 
   test("region 0 lets everybody do everything, and stays so", () => {
     reset();
-    for (const name of ["BASE_LOW", "TOP_LOW", "ATTRIBUTES", "ID_ACCESS"])
-      assert.equal(write(offsetOf(`REGION_${name}`), 0), abi.DEVICES_ACTION_NONE);
+    place(0, BASE, MIB2);
+    assert.equal(turnOn(0), abi.DEVICES_ACTION_NONE);
+    assert.equal(write(offsetOf("REGION_ID_ACCESS"), 0), abi.DEVICES_ACTION_NONE);
+    assert.equal(read(offsetOf("REGION_BASE_LOW")), 0);
     assert.equal(read(offsetOf("REGION_ATTRIBUTES")), SECURE);
     assert.equal(read(offsetOf("REGION_ID_ACCESS")), 0xffffffff);
     assert.equal(read(offsetOf("REGION_TOP_LOW")), 0xffffffff);
