@@ -136,13 +136,13 @@ test("nothing is built over what exists, and an image takes no options of its ma
 });
 
 test("a machine's fuses are shown without the secret; the minimum is raised and not lowered", async () => {
-  assert.match((await vtz("fuse", "-m", "lab")).stderr, /has no fuses yet/);
-  const { secret } = await findOrMakeDevice("lab", new Uint8Array(32).fill(7));
+  assert.match((await vtz("fuse", "-m", "fused")).stderr, /has no fuses yet/);
+  const { secret } = await findOrMakeDevice("fused", new Uint8Array(32).fill(7));
 
-  const { stdout } = await vtz("fuse", "-m", "lab", "--minimum", "4", "--json");
+  const { stdout } = await vtz("fuse", "-m", "fused", "--minimum", "4", "--json");
 
   assert.equal(JSON.parse(stdout).minimumVersion, "4");
   assert.equal(JSON.parse(stdout).rootKey, "07".repeat(32));
   assert(!stdout.includes(Buffer.from(secret).toString("hex")));
-  assert.match((await vtz("fuse", "-m", "lab", "--minimum", "3")).stderr, /a fuse is not taken back/);
+  assert.match((await vtz("fuse", "-m", "fused", "--minimum", "3")).stderr, /a fuse is not taken back/);
 });
