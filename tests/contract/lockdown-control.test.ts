@@ -23,6 +23,13 @@ const WALKS = [
   ...[0n, 2n].map((value) => ["SH0", value] as const),
 ];
 
+test("what the hypervisor may execute cannot be measured: it is not locked down", async () => {
+  const { machine, lockDown } = await anUnlockedMachine();
+  machine.forcedEnd = "abort";
+
+  assertFatal(lockDown, "FATAL_MEASUREMENT");
+});
+
 const CONTROLS: readonly (readonly [name: string, register: Control, value: bigint])[] = [
   ["WXN off", "SCTLR", without("SCTLR", "WXN")],
   ["translation off", "SCTLR", without("SCTLR", "M")],

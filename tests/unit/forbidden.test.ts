@@ -164,7 +164,6 @@ test("half of one instruction and half of the next are none", () => {
   assert.equal(measure.findForbidden(0n), -1);
 });
 
-test("measuring and scanning pass the gate and become C with the constants in it", () => {
-  assert.match(c, /data_segment/);
-  assert(c.includes("0x98, 0x2f, 0x8a, 0x42"), "the first round constant of SHA-256");
+test("scanning passes the gate and becomes C", () => {
+  assert.match(c, /^u32 w2c_monitor_findForbidden\(/m);
 });

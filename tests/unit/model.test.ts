@@ -8,7 +8,8 @@ import { TRNG_RND_64_FID } from "../../abi/smccc.ts";
 import * as abi from "../../abi/status.ts";
 import { projectFolder } from "../../host/paths.ts";
 import { deliverSmmuInterrupt } from "../drivers/exceptions.ts";
-import { aBootPackage, aLab, FAST_CALL } from "../drivers/lab.ts";
+import { aBootPackage, aKeySite, aLab, FAST_CALL } from "../drivers/lab.ts";
+import { aPartitionLab, RAM_IPA } from "../drivers/partition.ts";
 import { EL1_REGISTERS } from "../machine/contexts.ts";
 import { fatalCodes } from "../machine/errors.ts";
 import { imports } from "../machine/hw.ts";
@@ -68,10 +69,20 @@ test("every EVENT_* word is recorded by something", async () => {
   lab.machine.smmu.set("GERROR", 4);
   deliverSmmuInterrupt(lab.machine);
 
+  const adapted = await aLab({ keySite: aKeySite() });
+  adapted.aGuest();
+  const partition = await aPartitionLab();
+  partition.secure(RAM_IPA);
+  partition.release();
+
   const words = Object.keys(abi).filter(
     (name) => /^EVENT_/.test(name) && !/_(BASE|SIZE|SLOTS|TICKS|KIND|GUEST|ARGUMENT_\d)$/.test(name),
   );
-  const seen = new Set(lab.eventKinds.map((kind) => `EVENT_${kind.replaceAll("-", "_").toUpperCase()}`));
+  const seen = new Set(
+    [lab, adapted, partition.lab]
+      .flatMap(({ eventKinds }) => eventKinds)
+      .map((kind) => `EVENT_${kind.replaceAll("-", "_").toUpperCase()}`),
+  );
   assert.deepEqual(
     words.filter((name) => !seen.has(name)),
     [],
