@@ -44,6 +44,8 @@ import { FATAL_BOOT_PACKAGE } from "./trace/epitaph";
 
 const PACKAGE_PA: u64 = <u64>BOOT_PACKAGE_PA;
 /** What the monitor fills in of a device tree: two pairs of 64 bits (guests/device-tree.ts). */
+/** Before a property's value its size, which changes with it, and its name. */
+const PROPERTY_HEADER_SIZE: u64 = 8;
 const MEMORY_PAIRS_SIZE: u64 = 32;
 const INSTRUCTION_SIZE: u64 = 4;
 
@@ -70,7 +72,7 @@ function fitsItsRam(rowPa: u64, index: u32): bool {
     (loadIpa & (PAGE_SIZE - 1)) === 0 &&
     loadIpa - <u64>TEE_RAM_IPA <= <u64>TEE_RAM_SIZE - imageSize &&
     treeSize <= loadIpa - <u64>TEE_DEVICE_TREE_IPA &&
-    (treeSize === 0 || treeMemory + MEMORY_PAIRS_SIZE <= treeSize) &&
+    (treeSize === 0 || (treeMemory >= PROPERTY_HEADER_SIZE && treeMemory + MEMORY_PAIRS_SIZE <= treeSize)) &&
     hasItsKeySite(rowPa, imageSize)
   );
 }

@@ -11,6 +11,7 @@ import {
   ATTEST_NO_GUEST,
   ATTEST_NO_OPERATION,
   ATTEST_NO_SECRET,
+  ATTEST_NOT_MEASURED,
   ATTEST_NOT_STARTED,
   ATTEST_OK,
   ATTEST_PUBLIC_KEY,
@@ -72,6 +73,7 @@ function publicKey(): u32 {
 function guestKey(): u32 {
   const guestPtr = MESSAGE + ATTEST_KEY_GUEST;
   if (isZero(guestPtr, IDENTITY_SIZE)) return ATTEST_NO_GUEST;
+  if (isZero(MESSAGE + ATTEST_KEY_TEE, IDENTITY_SIZE)) return ATTEST_NOT_MEASURED;
   deriveGuestKey(guestPtr, MESSAGE + ATTEST_KEY_TEE, MESSAGE);
   eraseMessageFrom(GUEST_KEY_SIZE);
   return ATTEST_OK;

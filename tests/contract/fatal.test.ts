@@ -98,6 +98,7 @@ suite("what must never happen stops the machine", () => {
     ["a key site between two instructions", { [abi.TEE_KEY_SITE]: 0x802 }],
     ["a key site that ends behind its image", { [abi.TEE_KEY_SITE]: 0x3000 - 0x18 }],
     ["a key site far behind its image", { [abi.TEE_KEY_SITE]: 0xffff_fffc }],
+    ["memory before the first value of its device tree", { [abi.TEE_DEVICE_TREE_MEMORY]: 7 }],
     ["memory beyond the end of its device tree", { [abi.TEE_DEVICE_TREE_MEMORY]: 0x10000 }],
   ];
   for (const [name, words] of badRows) {

@@ -18,12 +18,22 @@ import {
   SECURE,
   tzcIpa,
 } from "../drivers/partition.ts";
-import { assertUnchanged, GIB, PAGE, put, stage2Block, stage2Page, stateOf } from "../drivers/tables.ts";
+import {
+  assertUnchanged,
+  aTable,
+  GIB,
+  PAGE,
+  put,
+  stage2Block,
+  stage2Page,
+  stateOf,
+} from "../drivers/tables.ts";
 import type { VirtualMachine } from "../drivers/virtual-machine.ts";
 import { directMapVa, stage1Leaf } from "../drivers/xen-memory.ts";
 
 import { word } from "../machine/source-words.ts";
 
+const tableAt = (pa: number) => BigInt(pa) | word("DESCRIPTOR_TABLE");
 const SECRET = 0x5ec5_0000_1234_5678n;
 const LYING = "sel0/fixture/lying-devices/main.ts";
 /** What the lying compartment traps with. */
@@ -511,3 +521,22 @@ function names({ lab }: PartitionLab, ipa: number, size: number): void {
 function asks({ lab }: PartitionLab, action: number): void {
   lab.tee().store(BigInt(TEE_TZC400_IPA + 16), BigInt(action));
 }
+
+test("tables that the hypervisor links far above the normal world's change nothing of what its TEE reaches", async () => {
+  const it = await aPartitionLab();
+  it.secure(RAM_IPA);
+  // Below root[32] a table's record says the same address as below root[0]: it leaves out the upper bits.
+  const FAR_ROOT_INDEX = 32;
+  const granule = 7; // of the GiB in which the TEE has taken one, and empty
+  const level3 = aTable(it.lab);
+  const level2 = aTable(it.lab);
+  const level1 = aTable(it.lab, { [RAM_IPA / GIB]: tableAt(level2) });
+  const before = it.teePa(RAM_IPA + granule * MIB2);
+
+  put(it.lab, it.vm.tables.entryPa(0, 0) + FAR_ROOT_INDEX * 8, tableAt(level1), 1);
+  put(it.lab, level2 + granule * 8, tableAt(level3), 1);
+  put(it.lab, level3, stage2Page(it.lab.hypervisor.allocate()), 1);
+
+  assert.equal(it.teePa(RAM_IPA + granule * MIB2), before);
+  it.assertValid();
+});

@@ -376,6 +376,14 @@ const COMPARTMENT_ROWS: readonly Omit<Mutant, "testFile" | "entry" | "folder">[]
 ];
 
 export const PARTITION_MUTANTS: readonly Mutant[] = [
+  {
+    name: "any entry of level 2 with the right bits of address is mirrored",
+    file: "partition/mirror.ts",
+    text: "  if (entryPa !== normalEntryPa(guest, ipa)) return;\n",
+    replacement: "",
+    testFile: "contract/partition.test.ts",
+    test: "tables that the hypervisor links far above the normal world's",
+  },
   ...ROWS.map((row) => ({ ...row, testFile: "contract/partition.test.ts" })),
   ...PERIPHERAL_ROWS.map((row) => ({ ...row, testFile: "contract/peripherals.test.ts" })),
   ...COMPARTMENT_ROWS.map((row) => ({

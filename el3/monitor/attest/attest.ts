@@ -50,7 +50,7 @@ import { DEVICE_PAGE_PA } from "../../../abi/memory-map";
 import { DEFAULT_TEE, packagePa, readBoot64, teeImage } from "../boot-package";
 import { callCompartment, closeCompartment, messagePa, openCompartment } from "../compartments/call";
 import { Compartment } from "../compartments/compartment";
-import { Guest } from "../guests/guest";
+import { GUEST_STATE_BOOTING, GUEST_STATE_READY, Guest } from "../guests/guest";
 import {
   copyPhysical,
   lock,
@@ -77,12 +77,12 @@ import {
 
 /**
  * Evidence of this guest, with the nonce in x1…x4 of `frame`, into its facts. The compartment's answer. Slots change hands
- * under the same lock: what it says of a guest is never said of two.
+ * under the same lock: what it says of a guest is never said of two. There is none of a TEE that was stopped.
  */
 export function makeEvidence(core: CoreArea, guest: Guest, frame: ExceptionFrame): u64 {
   lock(LOCK_GUESTS);
-  const isStillGuest = core.guest === guest;
-  const result = isStillGuest ? sign(core, guest, frame) : <u64>ATTEST_NO_GUEST;
+  const isAlive = guest.state === GUEST_STATE_READY || guest.state === GUEST_STATE_BOOTING;
+  const result = core.guest === guest && isAlive ? sign(core, guest, frame) : <u64>ATTEST_NO_GUEST;
   unlock(LOCK_GUESTS);
   return result;
 }

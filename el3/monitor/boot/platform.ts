@@ -81,6 +81,10 @@ function layOutPool(): void {
   it.dmaTablesPa = it.directMapTablesPa + (it.ramSize >> LEVEL_SHIFT_2) * PAGE_SIZE + UPPER_TABLES_SIZE;
   const endPa = it.dmaTablesPa + (it.ramSize >> LEVEL_SHIFT_2) * PAGE_SIZE;
   it.teePoolPa = it.poolPa + teeOffset;
-  if (endPa > it.teePoolPa || teeOffset > it.poolSize)
+  const ramEndPa = it.ramPa + it.ramSize;
+  const isInRam = it.poolPa >= it.ramPa && it.poolPa <= ramEndPa && it.poolSize <= ramEndPa - it.poolPa;
+  // Blocks map TEE RAM: where it does not begin one, the hardware would round down into what is before it.
+  const isAligned = ((it.poolPa | teeOffset) & (<u64>TEE_RAM_SIZE - 1)) === 0;
+  if (endPa > it.teePoolPa || teeOffset > it.poolSize || !isInRam || !isAligned)
     fatal(FATAL_BOOT_PACKAGE, teeOffset, endPa - it.poolPa);
 }

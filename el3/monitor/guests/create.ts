@@ -51,7 +51,7 @@ import { initialiseTeeCore, startTeeCore } from "../worlds/tee-start";
 import { adaptImage } from "./adapt";
 import { deviceTreePa, NORMAL_RAM_HIGH_IPA, writeTeeDeviceTree } from "./device-tree";
 import { faultTee } from "./fault";
-import { GUEST_STATE_BOOTING, GUEST_STATE_NONE, Guest } from "./guest";
+import { GUEST_STATE_BOOTING, GUEST_STATE_FAULTED, GUEST_STATE_NONE, Guest } from "./guest";
 import { guestWithVttbr } from "./lookup";
 import { refuseVm } from "./refused";
 import { buildTeeStage2, normalRamSize } from "./stage2";
@@ -117,12 +117,14 @@ function createTee(core: CoreArea, guest: Guest): void {
   }
   startTeeCore(teeCoreAt(guest.slot, 0), readPhysical64(guest.profilePa + <u64>TEE_ENTRY_IPA), deviceTreeIpa);
   recordEvent(EVENT_GUEST_CREATED, guest.id, guest.normalVttbr, guest.teeRamPa);
+  const sites = readPhysical32(guest.profilePa + <u64>TEE_ADAPTED_SITES);
+  const mayRun = refusal === <u64>BOOT_ACCEPTED && guest.adaptedSites === sites;
   lock(LOCK_MEMORY); // whoever finds it under this lock finds it whole
-  guest.state = GUEST_STATE_BOOTING;
+  guest.state = mayRun ? GUEST_STATE_BOOTING : GUEST_STATE_FAULTED;
   unlock(LOCK_MEMORY);
   if (refusal !== <u64>BOOT_ACCEPTED) {
     faultTee(guest, FAULT_IMAGE, refusal);
-  } else if (guest.adaptedSites !== readPhysical32(guest.profilePa + <u64>TEE_ADAPTED_SITES)) {
+  } else if (guest.adaptedSites !== sites) {
     faultTee(guest, FAULT_ADAPTED_SITES, <u64>guest.adaptedSites);
   }
   publishMachine();

@@ -78,6 +78,6 @@ function put(entryPa: u64, value: u64, level: u32, owner: u32): void {
   const guest = guestWithTeeOf(owner);
   if (guest === null) return;
   const its = changetype<Guest>(changetype<usize>(guest));
-  if (level === 2) mirrorLevel2Entry(its.slot, addressOf(entryPa), value);
+  if (level === 2) mirrorLevel2Entry(its, addressOf(entryPa), entryPa, value);
   else mirrorEntry(its, entryPa, value);
 }

@@ -26,6 +26,7 @@ import { showPage } from "../memory/direct-map";
 import { isTaken, recordGivenBack, takerOf } from "../memory/pages";
 import { retainLeaf } from "../memory/stage2-tables";
 import { isTableEntry, tablePa } from "../memory/table-entries";
+import { translateEl2 } from "../memory/translate";
 import { guestAt, LOCK_MEMORY, machine, partitionAt } from "../storage";
 import { recordEvent } from "../trace/events";
 import { publishPartition } from "../trace/status";
@@ -132,7 +133,8 @@ function mirrorAgain(guest: Guest, ipa: u64): void {
  * EL2 has touched `va`. If that is memory that a TEE has taken, by the direct map, the hypervisor may have it: it clears a
  * VM's memory before the monitor can know that the VM has ended. The TEE is over then, and its place in the S world
  * stays empty: whatever comes there later, a TEE that still runs somewhere cannot take it for its own. One granule at
- * a time. False: it is not, and nothing has changed.
+ * a time. True as well if another core has had it back meanwhile: the access is repeated. False: it is not, and nothing
+ * has changed.
  */
 export function giveToHypervisor(va: u64): bool {
   lock(LOCK_MEMORY);
@@ -140,8 +142,9 @@ export function giveToHypervisor(va: u64): bool {
   const pa = (va - it.directMapOffset) & ~(PAGE_SIZE - 1);
   const isIts = pa < it.poolPa && isTaken(pa);
   if (isIts) loseGranule(guestAt(takerOf(pa)), pa);
+  const isThere = !isIts && pa < it.poolPa && translateEl2(va) === va - it.directMapOffset;
   unlock(LOCK_MEMORY);
-  return isIts;
+  return isIts || isThere;
 }
 
 function loseGranule(guest: Guest, pa: u64): void {

@@ -30,10 +30,15 @@ export function mirrorOwnLevel2(slot: u32, gib: u64, normalEntry: u64): bool {
   return changed;
 }
 
-/** The normal world's entry of level 2 that translates `ipa` holds `value` now. */
-export function mirrorLevel2Entry(slot: u32, ipa: u64, value: u64): void {
+/**
+ * The normal world's entry of level 2 at `entryPa`, for `ipa` as its table's record says, holds `value` now. The record
+ * leaves out the upper bits of an address: what is not the entry that a walk of `ipa` comes to is none of the S world's.
+ */
+export function mirrorLevel2Entry(guest: Guest, ipa: u64, entryPa: u64, value: u64): void {
+  const slot = guest.slot;
   const row = rowOfGib(slot, ipa >> LEVEL_SHIFT_1);
   if (row === NO_ROW || rowOfGranule(slot, ipa) !== NO_ROW) return;
+  if (entryPa !== normalEntryPa(guest, ipa)) return;
   writePhysical64(ownLevel2Pa(slot, row) + indexOf(ipa) * 8, sharedEntry(value));
   dsbSy();
 }

@@ -4,9 +4,16 @@
 import { COMPARTMENT_RANDOM } from "../../../abi/compartments";
 import { DEVICE_BOOT_SEED, DEVICE_BOOT_SEED_SIZE } from "../../../abi/device";
 import { DEVICE_PAGE_PA } from "../../../abi/memory-map";
-import { RANDOM_DONE, RANDOM_FORGET, RANDOM_GENERATE, RANDOM_SEED } from "../../../abi/random-compartment";
+import {
+  RANDOM_DONE,
+  RANDOM_FORGET,
+  RANDOM_GENERATE,
+  RANDOM_SEED,
+  RANDOM_WORLD_SECURE,
+} from "../../../abi/random-compartment";
 import { callCompartment, closeCompartment, messagePa, openCompartment } from "../compartments/call";
 import { Compartment } from "../compartments/compartment";
+import { Guest } from "../guests/guest";
 import { copyPhysical, readCNTPCT_EL0, readPhysical64, writePhysical64 } from "../hw";
 import { CoreArea } from "../worlds/core-area";
 import { ExceptionFrame } from "../worlds/exception-frame";
@@ -21,10 +28,12 @@ export function seedRandom(core: CoreArea): void {
 }
 
 /** `bits` random bits, 1 to 192, in x1 (the highest) to x3 of `frame`. False, and nothing has changed, if there are none. */
-export function random64(core: CoreArea, frame: ExceptionFrame, bits: u64, slot: u32, world: u32): bool {
+export function random64(core: CoreArea, guest: Guest, frame: ExceptionFrame, bits: u64, world: u32): bool {
   const it = openCompartment(COMPARTMENT_RANDOM);
   const pa = messagePa(it);
-  const isDone = generate(core, it, bits, slot, world);
+  // A guest that has ended meanwhile has no generator any more, and its slot may be another's.
+  const isStillGuest = world === RANDOM_WORLD_SECURE || core.guest === guest;
+  const isDone = isStillGuest && generate(core, it, bits, guest.slot, world);
   if (isDone) {
     frame.x1 = takeWord(pa + 16);
     frame.x2 = takeWord(pa + 8);

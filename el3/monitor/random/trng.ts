@@ -75,7 +75,7 @@ function answerBits(
   bitsMax: u64,
 ): void {
   if (bits === 0 || bits > bitsMax) answer(frame, TRNG_INVALID_PARAMETERS, 0, 0, 0);
-  else if (random64(core, frame, bits, guest.slot, world)) frame.x0 = TRNG_SUCCESS;
+  else if (random64(core, guest, frame, bits, world)) frame.x0 = TRNG_SUCCESS;
   else answer(frame, TRNG_NO_ENTROPY, 0, 0, 0);
 }
 
