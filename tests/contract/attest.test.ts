@@ -236,3 +236,13 @@ test("the control domain's call, and one with another immediate than 0, are the 
   lab.guestCalls(0, abi.ATTEST_READ_FID);
   assertTrapped(lab, dom0At, esrOf(EC_SMC64));
 });
+
+test("a guest whose TEE was stopped gets none any more", async () => {
+  const lab = await aMeasuredLab();
+  assert.notEqual(make(lab), DENIED);
+
+  lab.guestCalls(0, FAST_CALL);
+  lab.tee().wfi();
+
+  assert.equal(make(lab), DENIED);
+});

@@ -6,9 +6,16 @@ const ROWS: readonly Omit<Mutant, "testFile">[] = [
   {
     name: "evidence is made of a guest that has ended",
     file: "attest/attest.ts",
-    text: "const isStillGuest = core.guest === guest;",
-    replacement: "const isStillGuest = true;",
+    text: "core.guest === guest && isAlive ? sign",
+    replacement: "true ? sign",
     test: "a guest that ends in the middle of its call",
+  },
+  {
+    name: "evidence is made of a TEE that was stopped",
+    file: "attest/attest.ts",
+    text: " && isAlive ? sign",
+    replacement: " ? sign",
+    test: "a guest whose TEE was stopped gets none any more",
   },
   {
     name: "evidence of before is left when there is none any more",

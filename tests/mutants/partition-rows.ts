@@ -251,7 +251,7 @@ const ROWS: readonly Omit<Mutant, "testFile">[] = [
   {
     name: "what the hypervisor changes beside what is taken stays the TEE's",
     file: "memory/stage2-store.ts",
-    text: "if (level === 2) mirrorLevel2Entry(its.slot, addressOf(entryPa), value);",
+    text: "if (level === 2) mirrorLevel2Entry(its, addressOf(entryPa), entryPa, value);",
     replacement: "if (level === 2) return;",
     test: "what it changes beside",
   },
