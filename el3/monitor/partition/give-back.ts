@@ -8,6 +8,7 @@ import {
   PARTITION_GRANULE,
   PARTITION_GRANULES_MAX,
 } from "../../../abi/devices-compartment";
+import { PAGE_FREE, PAGE_GUEST } from "../../../abi/pages";
 import { EVENT_MEMORY_RETURNED, FAULT_MEMORY_LOST } from "../../../abi/status";
 import { BLOCK_L2_SIZE, LAST_LEVEL, LEVEL_SHIFT_1, PAGE_SIZE, TABLE_ENTRIES } from "../arm/page-tables.gen";
 import { faultTee } from "../guests/fault";
@@ -23,7 +24,7 @@ import {
   zeroPhysical,
 } from "../hw";
 import { showPage } from "../memory/direct-map";
-import { isTaken, recordGivenBack, takerOf } from "../memory/pages";
+import { isTaken, pageState, recordGivenBack, takerOf } from "../memory/pages";
 import { retainLeaf } from "../memory/stage2-tables";
 import { isTableEntry, tablePa } from "../memory/table-entries";
 import { translateEl2 } from "../memory/translate";
@@ -142,9 +143,14 @@ export function giveToHypervisor(va: u64): bool {
   const pa = (va - it.directMapOffset) & ~(PAGE_SIZE - 1);
   const isIts = pa < it.poolPa && isTaken(pa);
   if (isIts) loseGranule(guestAt(takerOf(pa)), pa);
-  const isThere = !isIts && pa < it.poolPa && translateEl2(va) === va - it.directMapOffset;
+  const isThere = !isIts && pa < it.poolPa && isOrdinary(pa) && translateEl2(va) === va - it.directMapOffset;
   unlock(LOCK_MEMORY);
   return isIts || isThere;
+}
+
+/** Memory such as has been given back; not tables and text, which the hypervisor faults on for reasons of its own. */
+function isOrdinary(pa: u64): bool {
+  return pageState(pa) === PAGE_FREE || pageState(pa) === PAGE_GUEST;
 }
 
 function loseGranule(guest: Guest, pa: u64): void {
