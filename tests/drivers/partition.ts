@@ -13,6 +13,7 @@ import { compartmentModule } from "./compartment.ts";
 import { brokenInvariants } from "./invariants.ts";
 import { aLab, FAST_CALL, type Lab, type LabOptions, labOf } from "./lab.ts";
 import { memoryStateOf } from "./memory-state.ts";
+import { stateOf } from "./tables.ts";
 import type { VirtualMachine } from "./virtual-machine.ts";
 import { directMapVa } from "./xen-memory.ts";
 
@@ -143,4 +144,22 @@ export function mapPages({ lab, vm }: PartitionLab, ipa: number, count = 512): n
     vm.tables.mapPage(ipa + index * 0x1000, pa);
     return pa;
   });
+}
+
+/** Nobody but the TEE reaches the page at `ipa`, whose PA is `pa`. */
+export function assertIsTees(it: PartitionLab, ipa: number, pa: number): void {
+  assert.equal(it.teePa(ipa), pa);
+  assert.equal(it.normalPa(ipa), undefined);
+  assert.equal(it.isReadByHypervisor(pa), false);
+  assert.equal(it.isReachedByDevices(pa), false);
+  assert.equal(stateOf(it.lab, pa), "GUEST_SECURE");
+}
+
+/** Both worlds reach it there, and so do hypervisor and devices. */
+export function assertIsShared(it: PartitionLab, ipa: number, pa: number): void {
+  assert.equal(it.teePa(ipa), pa);
+  assert.equal(it.normalPa(ipa), pa);
+  assert.equal(it.isReadByHypervisor(pa), true);
+  assert.equal(it.isReachedByDevices(pa), true);
+  assert.equal(stateOf(it.lab, pa), "GUEST 1");
 }
